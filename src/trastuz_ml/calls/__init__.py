@@ -1,0 +1,1 @@
+"""From files to the calls table, and back: the only readers and writers of calls."""

@@ -1,0 +1,1 @@
+"""The command line: files, progress, exit codes. The only room that prints."""

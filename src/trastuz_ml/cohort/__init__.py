@@ -1,0 +1,1 @@
+"""Who the patients are, what was sequenced, and which rows count."""

@@ -1,0 +1,233 @@
+"""The Cohort: roster and calls joined by patient, with everything that did not match named."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from trastuz_ml.cohort.assay import EXOME, Assay
+from trastuz_ml.cohort.findings import Finding, findings_table, name_some
+from trastuz_ml.cohort.patients import Covariate, nearest
+from trastuz_ml.errors import EvidenceError, InputError
+from trastuz_ml.schema import CALL_KEY
+
+_LOOKS_LIKE_DATE = r"^(?:\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d{1,2}|\d{4}-\d{2}-\d{2}.*)$"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read: its name, the hash of its bytes, rows in and rows kept."""
+
+    name: str
+    sha256: str
+    rows_in: int
+    rows_kept: int
+
+    @classmethod
+    def of(cls, path: Path, rows_in: int, rows_kept: int) -> Source:
+        """Describe a file on disk."""
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return cls(path.name, digest, rows_in, rows_kept)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Patients with what is known of them, and their calls.
+
+    Attributes
+    ----------
+    calls : pandas.DataFrame
+        The calls table, distinct calls of the cohort's patients only, in a fixed order.
+    patients : pandas.DataFrame
+        One row a patient, sorted by identifier, which is the index; columns ``response``, ``group``,
+        ``assay`` and the covariates.
+    covariates : tuple of Covariate
+        What the covariate columns are.
+    assays : tuple of Assay
+        What was sequenced, by the names in the ``assay`` column.
+    findings : pandas.DataFrame
+        What was noticed: see :data:`trastuz_ml.schema.FINDINGS`.
+    sources : tuple of Source
+        The files read.
+    simulated : bool
+        Whether the patients are invented.
+    """
+
+    calls: pd.DataFrame
+    patients: pd.DataFrame
+    covariates: tuple[Covariate, ...] = ()
+    assays: tuple[Assay, ...] = (EXOME,)
+    findings: pd.DataFrame = None  # type: ignore[assignment]
+    sources: tuple[Source, ...] = ()
+    simulated: bool = False
+
+    @classmethod
+    def assemble(
+        cls,
+        calls: pd.DataFrame,
+        patients: pd.DataFrame,
+        *,
+        covariates: Sequence[Covariate] = (),
+        assays: Sequence[Assay] = (EXOME,),
+        findings: Iterable[Finding] = (),
+        sources: Sequence[Source] = (),
+        simulated: bool = False,
+        training: bool = True,
+    ) -> Cohort:
+        """Join calls to the roster by patient; the roster decides the rows.
+
+        Parameters
+        ----------
+        calls : pandas.DataFrame
+            The calls table.
+        patients : pandas.DataFrame
+            What :func:`trastuz_ml.cohort.patients.read_roster` returned.
+        covariates, assays, findings, sources, simulated
+            Carried over into the cohort.
+        training : bool
+            Leave out patients without a response; false when patients are to be predicted.
+
+        Raises
+        ------
+        InputError
+            If no patient of the calls is on the roster, or an assay is not declared.
+        EvidenceError
+            If fewer than two classes of response are left.
+        """
+        noticed = list(findings)
+        noticed += _calls_without_patient(calls, patients)
+        noticed += _not_sequenced(calls, patients)
+        kept = patients[patients["in_cohort"] & patients["sequenced"]]
+        if training:
+            kept = kept[kept["response"].notna()]
+            if kept["response"].nunique() < 2:
+                raise EvidenceError(
+                    f"After leaving out patients that were not sequenced or have no response, {len(kept)} "
+                    "patients of one class only are left; two classes are needed to learn from."
+                )
+        kept = kept.drop(columns=["in_cohort", "sequenced"])
+        _require_declared_assays(kept, assays)
+        own, repeated = _distinct(calls[calls["patient"].isin(kept.index)])
+        noticed += repeated + _gene_names(own) + _without_calls(own, kept.index)
+        return cls(
+            own, kept, tuple(covariates), tuple(assays), findings_table(noticed), tuple(sources), simulated
+        )
+
+    @property
+    def response(self) -> pd.Series:
+        """The response by patient, 1 or 0."""
+        return self.patients["response"]
+
+
+def _calls_without_patient(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]:
+    called = calls["patient"].unique()
+    strangers = sorted(set(called) - set(patients.index))
+    if len(strangers) == len(called):
+        example = strangers[0] if strangers else ""
+        close = difflib.get_close_matches(example, list(patients.index), n=1, cutoff=0.0)
+        hint = f"; the closest on the roster is '{close[0]}'" if close else ""
+        raise InputError(
+            f"No patient of the calls is on the roster: the calls name {name_some(strangers)}{hint}. "
+            "Check the roster's patient column."
+        )
+    return [
+        Finding(
+            "warning", "calls-without-patient",
+            f"has calls but is not on the roster{nearest(stranger, list(patients.index))}; the calls are not used",
+            int((calls["patient"] == stranger).sum()), patient=stranger,
+        )
+        for stranger in strangers
+    ]  # fmt: skip
+
+
+def _not_sequenced(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]:
+    out = patients.index[patients["in_cohort"] & ~patients["sequenced"]]
+    with_calls = sorted(set(out) & set(calls["patient"]))
+    found = []
+    if len(out):
+        found.append(
+            Finding(
+                "note",
+                "not-sequenced",
+                f"on the roster but not sequenced, left out: {name_some(out)}",
+                len(out),
+            )
+        )
+    if with_calls:
+        found.append(
+            Finding("warning", "not-sequenced-with-calls",
+                    f"declared not sequenced, yet with calls: {name_some(with_calls)}; left out", len(with_calls))
+        )  # fmt: skip
+    return found
+
+
+def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) -> None:
+    declared = {assay.name for assay in assays}
+    missing = patients.index[patients["assay"].isna()]
+    if len(missing):
+        raise InputError(
+            f"No assay is given for {name_some(missing)}; without it nothing is known of what was not mutated."
+        )
+    unknown = set(patients["assay"]) - declared
+    if unknown:
+        raise InputError(
+            f"The roster names the assay {name_some(unknown)}, which is not declared; declared: "
+            f"{name_some(declared)}. Add it under assays: in the experiment."
+        )
+
+
+def _distinct(calls: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    ordered = calls.sort_values(list(calls.columns), kind="stable", ignore_index=True)
+    repeated = ordered.duplicated(list(CALL_KEY))
+    found = [
+        Finding(
+            "note",
+            "duplicate-call",
+            "calls given twice or more, counted once",
+            int(count),
+            patient=str(patient),
+        )
+        for patient, count in ordered.loc[repeated, "patient"].value_counts().sort_index().items()
+    ]
+    return ordered[~repeated].reset_index(drop=True), found
+
+
+def _gene_names(calls: pd.DataFrame) -> list[Finding]:
+    found = []
+    nameless = int(calls["gene"].isna().sum())
+    if nameless:
+        found.append(Finding("note", "call-without-gene", "calls that name no gene, in no feature", nameless))
+    dates = calls["gene"][calls["gene"].str.match(_LOOKS_LIKE_DATE, na=False)]
+    if len(dates):
+        found.append(
+            Finding("warning", "gene-looks-like-date",
+                    f"gene names that a spreadsheet turned into dates ({name_some(dates.unique())}); "
+                    "kept as they are, under that name", len(dates))
+        )  # fmt: skip
+    return found
+
+
+def _without_calls(calls: pd.DataFrame, patients: pd.Index) -> list[Finding]:
+    silent = sorted(set(patients) - set(calls["patient"]))
+    return [
+        Finding("warning", "patient-without-calls",
+                "sequenced but without any call: a row of zeros, not a missing patient", patient=patient)
+        for patient in silent
+    ]  # fmt: skip
+
+
+def burden(cohort: Cohort, effects: Sequence[str]) -> np.ndarray:
+    """Return the number of distinct calls of the given effects in each patient, in the cohort's order.
+
+    It is a count, not a rate: the covered megabases are not known.
+    """
+    counted = cohort.calls[cohort.calls["effect"].isin(effects)]
+    per_patient = counted["patient"].value_counts().reindex(cohort.patients.index, fill_value=0)
+    return per_patient.to_numpy(dtype=float)

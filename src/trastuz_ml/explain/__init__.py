@@ -1,0 +1,1 @@
+"""What each gene contributes to a prediction."""

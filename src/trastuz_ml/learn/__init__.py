@@ -1,0 +1,1 @@
+"""Everything that is fitted, and how it is validated."""

@@ -1,0 +1,149 @@
+"""The design matrix: genes, covariates and burden side by side, each column knowing what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trastuz_ml.cohort.cohort import Cohort, burden
+from trastuz_ml.errors import ConfigurationError
+from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.schema import BURDEN, COVARIATE, GENE, NONSILENT
+
+FeatureSet = Literal["none", "genes", "covariates", "both", "burden"]
+BLOCKS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "genes": (GENE,),
+    "covariates": (COVARIATE,),
+    "both": (COVARIATE, GENE),
+    "burden": (BURDEN,),
+}
+BURDEN_NAME = "mutational burden (log calls)"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the design matrix.
+
+    Parameters
+    ----------
+    name : str
+        Gene symbol, covariate or burden.
+    block : str
+        ``gene``, ``covariate`` or ``burden``.
+    kind : {"gene", "number", "category"}
+        How the column is prepared; a category holds the place of its level in ``levels``.
+    levels : tuple of str
+        Levels of a category or of an ordered covariate.
+    """
+
+    name: str
+    block: str
+    kind: Literal["gene", "number", "category"]
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Patients by features, as the learners take them.
+
+    Attributes
+    ----------
+    patients : tuple of str
+        Row names, sorted.
+    features : tuple of Feature
+        What the columns are.
+    X : array of float32, shape (n_patients, n_features)
+        NaN for not covered (genes) and not known (covariates), and for nothing else.
+    response : array of int, shape (n_patients,)
+        1 for responders, 0 otherwise; empty when patients are to be predicted.
+    groups : array of str, shape (n_patients,)
+        Patients who share a group never straddle a split.
+    """
+
+    patients: tuple[str, ...]
+    features: tuple[Feature, ...]
+    X: npt.NDArray[np.float32]
+    response: npt.NDArray[np.int8]
+    groups: npt.NDArray[np.str_]
+
+    def columns(self, feature_set: str) -> npt.NDArray[np.intp]:
+        """Return the places of the columns that belong to a feature set."""
+        blocks = BLOCKS[feature_set]
+        return np.array([i for i, f in enumerate(self.features) if f.block in blocks], dtype=np.intp)
+
+
+def make_design(cohort: Cohort, matrix: GeneMatrix) -> Design:
+    """Put covariates, burden and genes of a training cohort side by side.
+
+    A category's levels are the sorted values seen in the cohort: naming them is not learning, and the
+    levels that a training fold holds are learned in the fold.
+    """
+    features: list[Feature] = []
+    columns: list[npt.NDArray[np.float32]] = []
+    for covariate in cohort.covariates:
+        values = cohort.patients[covariate.name]
+        if covariate.kind == "category":
+            levels = tuple(sorted(values.dropna().unique()))
+            feature = Feature(covariate.name, COVARIATE, "category", levels)
+        else:
+            feature = Feature(covariate.name, COVARIATE, "number", covariate.levels)
+        features.append(feature)
+        columns.append(_column(feature, values))
+    features.append(Feature(BURDEN_NAME, BURDEN, "number"))
+    columns.append(np.log1p(burden(cohort, NONSILENT)).astype(np.float32))
+    features += [Feature(gene, GENE, "gene") for gene in matrix.genes]
+    X = np.hstack([np.column_stack(columns), matrix.dense()])
+    response = cohort.response.to_numpy(dtype=np.int8, na_value=0)
+    groups = cohort.patients["group"].to_numpy(dtype=np.str_)
+    return Design(matrix.patients, tuple(features), X, response, groups)
+
+
+def align_design(cohort: Cohort, matrix: GeneMatrix, features: Sequence[Feature]) -> Design:
+    """Lay out a new cohort in the columns that a stored model was trained with.
+
+    Genes the model does not use are dropped. Genes that nobody in the new cohort carries are 0 where the
+    patient's assay covers them and NaN elsewhere. A category's unseen level is unknown (NaN).
+
+    Raises
+    ------
+    ConfigurationError
+        If a covariate of the model is not declared for the new cohort.
+    """
+    declared = {covariate.name for covariate in cohort.covariates}
+    absent = [f.name for f in features if f.block == COVARIATE and f.name not in declared]
+    if absent:
+        raise ConfigurationError(
+            f"The model needs the covariate{'s' if len(absent) > 1 else ''} {', '.join(absent)}, which the new "
+            f"roster does not declare; it declares {', '.join(sorted(declared)) or 'none'}."
+        )
+    X = np.empty((len(matrix.patients), len(features)), dtype=np.float32)
+    dense, place = matrix.dense(), {gene: j for j, gene in enumerate(matrix.genes)}
+    covers = {assay.name: assay for assay in cohort.assays}
+    assay_names = cohort.patients["assay"].to_numpy()
+    for j, feature in enumerate(features):
+        if feature.block == GENE and feature.name in place:
+            X[:, j] = dense[:, place[feature.name]]
+        elif feature.block == GENE:
+            covered = [bool(covers[name].covers([feature.name])[0]) for name in assay_names]
+            X[:, j] = np.where(covered, 0.0, np.nan)
+        elif feature.block == BURDEN:
+            X[:, j] = np.log1p(burden(cohort, NONSILENT))
+        else:
+            X[:, j] = _column(feature, cohort.patients[feature.name])
+    response = cohort.response.to_numpy(dtype=np.int8, na_value=0)
+    return Design(
+        matrix.patients, tuple(features), X, response, cohort.patients["group"].to_numpy(dtype=np.str_)
+    )
+
+
+def _column(feature: Feature, values: pd.Series) -> npt.NDArray[np.float32]:
+    if feature.kind == "category":
+        codes = values.map({level: float(i) for i, level in enumerate(feature.levels)})
+        return codes.to_numpy(dtype=np.float32, na_value=np.nan)
+    return values.to_numpy(dtype=np.float32, na_value=np.nan)

@@ -1,0 +1,114 @@
+"""What is learned about the columns before a model sees them: which genes to keep, centres, scales, levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class Preparation(TransformerMixin, BaseEstimator):
+    """Keep the genes with enough carriers, spell out categories, and complete what is missing.
+
+    Everything is learned from the rows given to :meth:`fit`, which are a training fold. With ``complete``,
+    columns are centred at their training mean and a missing value takes that mean: what was not measured
+    then contributes nothing to a linear model. Numbers are also scaled to unit variance; genes are not,
+    because that would give the rarest genes the longest lever.
+
+    Parameters
+    ----------
+    kinds : sequence of {"gene", "number", "category"}, optional
+        Kind of each column; all ``number`` when absent. A category holds level codes 0, 1, ...
+    min_carriers : int
+        Genes with fewer carriers in the training fold, or mutated in all it covers, are dropped.
+    complete : bool
+        Centre, scale and fill; when false, values pass as they are and NaN stays NaN.
+
+    Attributes
+    ----------
+    source_ : array of shape (n_outputs,)
+        Input column of each output column.
+    level_ : array of shape (n_outputs,)
+        Level code that the output column stands for, -1 when it is no category.
+    center_, scale_ : arrays of shape (n_outputs,)
+        What is subtracted, and what is divided by.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 30.0], [0.0, 50.0], [np.nan, 40.0]])
+    >>> Preparation(kinds=("gene", "number")).fit_transform(X).round(2).tolist()
+    [[0.5, -1.22], [-0.5, 1.22], [0.0, 0.0]]
+    """
+
+    def __init__(
+        self, kinds: Sequence[str] | None = None, *, min_carriers: int = 1, complete: bool = True
+    ) -> None:
+        self.kinds = kinds
+        self.min_carriers = min_carriers
+        self.complete = complete
+
+    def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
+        """Learn from the rows of a training fold; ``y`` is ignored."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        kinds = np.array(self.kinds if self.kinds is not None else ["number"] * X.shape[1])
+        if len(kinds) != X.shape[1]:
+            raise ValueError(f"kinds names {len(kinds)} columns, X has {X.shape[1]}")
+        genes = np.flatnonzero(kinds == "gene")
+        pieces = [(j, -1) for j in genes[self._informative(X[:, genes])]]
+        pieces += [(j, -1) for j in np.flatnonzero(kinds == "number")]
+        for j in np.flatnonzero(kinds == "category"):
+            pieces += [(j, int(level)) for level in np.unique(X[~np.isnan(X[:, j]), j])]
+        self.source_ = np.array([j for j, _ in pieces], dtype=np.intp)
+        self.level_ = np.array([level for _, level in pieces], dtype=np.intp)
+        spread = self._spread(X)
+        observed = ~np.isnan(spread)
+        count = np.maximum(observed.sum(axis=0), 1)
+        mean = np.where(observed, spread, 0.0).sum(axis=0) / count
+        variance = np.where(observed, (spread - mean) ** 2, 0.0).sum(axis=0) / count
+        scaled = (kinds[self.source_] == "number") & (variance > 0)
+        self.center_ = mean if self.complete else np.zeros(len(mean))
+        self.scale_ = np.where(scaled & self.complete, np.sqrt(variance), 1.0)
+        return self
+
+    def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the prepared columns, shape (n_patients, n_outputs), float64."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        prepared: npt.NDArray[np.float64] = (self._spread(X) - self.center_) / self.scale_
+        if self.complete:
+            prepared[np.isnan(prepared)] = 0.0
+        return prepared
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Return a name for each output column: the input's, with its level behind a double underscore."""
+        check_is_fitted(self)
+        if input_features is None:
+            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        else:
+            names = list(input_features)
+        made = [
+            f"{names[j]}__{k}" if k >= 0 else names[j] for j, k in zip(self.source_, self.level_, strict=True)
+        ]
+        return np.array(made, dtype=object)
+
+    def _informative(self, genes: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        carriers = (genes > 0).sum(axis=0)
+        covered = (~np.isnan(genes)).sum(axis=0)
+        kept: npt.NDArray[np.bool_] = (carriers >= self.min_carriers) & (carriers < covered)
+        return kept
+
+    def _spread(self, X: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        spread = X[:, self.source_].astype(np.float64)
+        for column in np.flatnonzero(self.level_ >= 0):
+            values = spread[:, column]
+            spread[:, column] = np.where(np.isnan(values), np.nan, values == self.level_[column])
+        return spread
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

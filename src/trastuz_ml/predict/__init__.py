@@ -1,0 +1,1 @@
+"""From a stored model and new calls to predictions."""

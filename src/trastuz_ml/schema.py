@@ -1,0 +1,272 @@
+"""Every column name, effect class and unit of trastuz_ml's tables, declared once.
+
+A table is a plain pandas frame. Its declaration here names the columns, their kind and their meaning;
+:func:`conform` brings a frame into the declared shape and refuses it with a clear message when it cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from trastuz_ml.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "integer", "number", "flag"]
+
+_DTYPES: dict[Kind, str] = {"text": "str", "integer": "Int64", "number": "float64", "flag": "boolean"}
+
+# Effect classes, most severe first. Both vocabularies (MAF classes and Sequence Ontology terms) meet here.
+EFFECTS: tuple[str, ...] = (
+    "truncating",
+    "missense",
+    "inframe",
+    "splice_region",
+    "silent",
+    "noncoding",
+)
+# The effects of the nine protein-altering classes of the MAF vocabulary.
+NONSILENT: tuple[str, ...] = ("truncating", "missense", "inframe")
+
+ENCODINGS: tuple[str, ...] = ("binary", "count", "truncating")
+
+# Feature blocks of the design matrix.
+GENE, COVARIATE, BURDEN = "gene", "covariate", "burden"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its name, its kind and what it means."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """The declaration of a table: a name for messages, and its columns in order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return [column.name for column in self.columns]
+
+
+def _table(name: str, *columns: tuple[str, Kind, str], optional: tuple[str, ...] = ()) -> Table:
+    return Table(name, tuple(Column(n, k, m, required=n not in optional) for n, k, m in columns))
+
+
+CALLS = _table(
+    "calls table",
+    ("patient", "text", "patient (or sample) identifier, as in the roster"),
+    ("gene", "text", "gene symbol"),
+    ("effect", "text", f"effect class, one of {', '.join(EFFECTS)}"),
+    ("consequence", "text", "the source's own word: a MAF class or a Sequence Ontology term"),
+    ("chrom", "text", "chromosome, without the prefix chr"),
+    ("pos", "integer", "position of the first changed base, 1-based"),
+    ("ref", "text", "reference allele"),
+    ("alt", "text", "alternative allele"),
+    ("vaf", "number", "variant allele fraction in the tumour, 0 to 1"),
+    ("depth", "integer", "reads over the position in the tumour"),
+    ("filter", "text", "the caller's filter word"),
+    ("hgvsc", "text", "coding change, HGVS"),
+    ("hgvsp", "text", "protein change, HGVS"),
+    ("sift", "text", "SIFT verdict"),
+    ("polyphen", "text", "PolyPhen verdict"),
+    optional=(
+        "consequence", "chrom", "pos", "ref", "alt", "vaf", "depth", "filter", "hgvsc", "hgvsp", "sift",
+        "polyphen",
+    ),
+)  # fmt: skip
+
+# What makes two rows the same call: one call per patient, gene and variant.
+CALL_KEY: tuple[str, ...] = ("patient", "gene", "effect", "chrom", "pos", "ref", "alt", "hgvsc")
+
+FINDINGS = _table(
+    "findings",
+    ("severity", "text", "error, warning or note"),
+    ("code", "text", "short name of the condition, stable between versions"),
+    ("patient", "text", "patient concerned, empty when the cohort is"),
+    ("where", "text", "file and line, or column"),
+    ("count", "integer", "how many rows or patients"),
+    ("message", "text", "what was found and what to do"),
+)
+
+OUT_OF_FOLD = _table(
+    "out-of-fold table",
+    ("model", "text", "catalogue name of the model, 'chosen' for the model picked inside each fold"),
+    ("repeat", "integer", "repeat of the split plan, from 0"),
+    ("fold", "integer", "fold of the repeat, from 0"),
+    ("patient", "text", "patient left out by this fold"),
+    ("response", "integer", "1 for the positive response, 0 otherwise"),
+    ("probability", "number", "predicted probability of the positive response"),
+)
+
+CHOICES = _table(
+    "what each fold chose",
+    ("model", "text", "catalogue name of the model"),
+    ("repeat", "integer", "repeat of the split plan"),
+    ("fold", "integer", "fold of the repeat"),
+    ("picked", "text", "the model fitted: itself, or for 'chosen' the model picked by inner log loss"),
+    ("candidate", "text", "hyperparameters picked by the inner folds, as JSON"),
+    ("inner_log_loss", "number", "mean inner log loss of that candidate, nats"),
+    ("threshold", "number", "probability cut-off picked on inner predictions (highest Youden index)"),
+    ("genes", "integer", "genes that passed the carrier filter of this training fold"),
+    ("trained_on", "integer", "patients in the training fold"),
+    ("responders", "integer", "responders in the training fold"),
+)
+
+INNER_ERRORS = _table(
+    "inner errors",
+    ("model", "text", "catalogue name of the model"),
+    ("repeat", "integer", "repeat of the split plan"),
+    ("fold", "integer", "outer fold"),
+    ("candidate", "text", "hyperparameters, as JSON"),
+    ("inner_fold", "integer", "inner fold, from 0"),
+    ("log_loss", "number", "log loss on the inner fold, nats"),
+)
+
+SCORES = _table(
+    "scores",
+    ("model", "text", "catalogue name of the model"),
+    ("score", "text", "name of the score"),
+    ("estimate", "number", "the score"),
+    ("low", "number", "lower end of the 95 % interval, missing when none can be given"),
+    ("high", "number", "upper end of the 95 % interval, missing when none can be given"),
+    ("interval", "text", "how the interval was made, or why there is none"),
+)
+
+COMPARISONS = _table(
+    "comparisons",
+    ("model", "text", "catalogue name of the model"),
+    ("rival", "text", "the model it is compared with, on the same folds"),
+    ("score", "text", "name of the score"),
+    ("difference", "number", "score of the model minus score of the rival"),
+    ("low", "number", "lower end of the 95 % interval"),
+    ("high", "number", "upper end of the 95 % interval"),
+    ("p", "number", "two-sided p of no difference (Nadeau and Bengio 2003)"),
+)
+
+CONTRIBUTIONS = _table(
+    "contributions",
+    ("model", "text", "catalogue name of the model"),
+    ("repeat", "integer", "repeat of the split plan"),
+    ("fold", "integer", "fold that left the patient out"),
+    ("patient", "text", "patient explained"),
+    ("feature", "text", "gene or covariate"),
+    ("block", "text", "gene, covariate or burden"),
+    ("value", "number", "value of the feature in this patient; missing when not covered"),
+    ("contribution", "number", "held-out SHAP value, in the scale of the explained row"),
+)
+
+EXPLAINED = _table(
+    "explained rows",
+    ("model", "text", "catalogue name of the model"),
+    ("repeat", "integer", "repeat of the split plan"),
+    ("fold", "integer", "fold that left the patient out"),
+    ("patient", "text", "patient explained"),
+    ("scale", "text", "log-odds or probability"),
+    ("method", "text", "linear, tree-path or constant"),
+    ("base", "number", "expected output before any feature is known"),
+    ("output", "number", "the model's output for this patient, in that scale"),
+    ("gap", "number", "absolute difference between output and base plus contributions"),
+)
+
+GENE_CONTRIBUTIONS = _table(
+    "contributions per feature",
+    ("model", "text", "catalogue name of the model"),
+    ("feature", "text", "gene or covariate"),
+    ("block", "text", "gene, covariate or burden"),
+    ("covered", "integer", "patients in whom the feature was measured"),
+    ("carriers", "integer", "patients in whom the gene is mutated (genes only)"),
+    ("folds_kept", "number", "share of the folds in which the feature reached the model"),
+    ("mean_abs", "number", "mean absolute held-out contribution over patients and repeats"),
+    ("when_mutated", "number", "mean held-out contribution over carriers and repeats (genes only)"),
+    ("scale", "text", "log-odds or probability"),
+    ("status", "text", "empty, or why nothing can be said"),
+)
+
+WATCHED = _table(
+    "watched genes",
+    ("gene", "text", "gene symbol"),
+    ("covered", "integer", "patients in whom the gene was sequenced"),
+    ("carriers", "integer", "patients in whom it is mutated"),
+    ("responders", "integer", "responders among the covered"),
+    ("carriers_responding", "integer", "responders among the carriers"),
+    ("odds_ratio", "number", "conditional odds ratio of response, carriers against the others"),
+    ("low", "number", "lower end of its exact 95 % interval"),
+    ("high", "number", "upper end of its exact 95 % interval"),
+    ("p", "number", "two-sided Fisher exact p"),
+    ("status", "text", "empty, or why nothing can be said"),
+)
+
+PREDICTIONS = _table(
+    "predictions",
+    ("patient", "text", "patient identifier, as in the roster"),
+    ("probability", "number", "predicted probability of the positive response; missing when refused"),
+    ("top_contributions", "text", "leading features with their signed contributions"),
+    ("scale", "text", "scale of the contributions: log-odds or probability"),
+    ("genes_not_covered", "integer", "genes of the model that were not sequenced in this patient"),
+    ("not_covered", "text", "their names"),
+    ("covariates_missing", "text", "covariates of the model without a usable value"),
+    ("refusal", "text", "why there is no prediction, empty when there is one"),
+    ("model", "text", "name of the model"),
+    ("model_sha256", "text", "hash of the model's manifest"),
+)
+
+
+def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Bring a frame into the declared shape: declared columns, order and kinds, a plain row index.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows to check. Optional columns that are absent are added as missing; others are dropped.
+    table : Table
+        The declaration.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new frame with the declared columns.
+
+    Raises
+    ------
+    InputError
+        If a required column is absent, or values do not have the declared kind.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> conform(pd.DataFrame({"patient": ["P1"], "gene": ["TP53"], "effect": ["missense"]}), CALLS).shape
+    (1, 15)
+    """
+    absent = [c.name for c in table.columns if c.required and c.name not in frame.columns]
+    if absent:
+        raise InputError(
+            f"The {table.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}; "
+            f"it has {', '.join(map(str, frame.columns)) or 'no columns'}."
+        )
+    shaped = frame.reindex(columns=table.names).reset_index(drop=True)
+    for column in table.columns:
+        try:
+            shaped[column.name] = shaped[column.name].astype(_DTYPES[column.kind])
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"Column {column.name} of the {table.name} must be of kind {column.kind}: {error}"
+            ) from error
+    return shaped
+
+
+def empty(table: Table) -> pd.DataFrame:
+    """Return the table without rows, with its declared columns and kinds."""
+    import pandas as pd
+
+    return conform(pd.DataFrame(columns=table.names), table)

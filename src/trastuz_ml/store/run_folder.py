@@ -1,0 +1,162 @@
+"""A finished run on disk: the tables from which every score, figure and sentence is made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from trastuz_ml import schema
+from trastuz_ml.errors import InputError, OutputExistsError
+from trastuz_ml.features.matrix import GeneMatrix
+
+FORMAT = 1
+_TABLES: dict[str, schema.Table] = {
+    "findings": schema.FINDINGS,
+    "out_of_fold": schema.OUT_OF_FOLD,
+    "choices": schema.CHOICES,
+    "inner_errors": schema.INNER_ERRORS,
+    "scores": schema.SCORES,
+    "comparisons": schema.COMPARISONS,
+    "contributions": schema.CONTRIBUTIONS,
+    "explained": schema.EXPLAINED,
+    "gene_contributions": schema.GENE_CONTRIBUTIONS,
+    "watched": schema.WATCHED,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run of an experiment left behind.
+
+    Attributes
+    ----------
+    name : str
+        Name of the experiment.
+    simulated : bool
+        Whether its patients are invented; then every output says so.
+    configuration : mapping
+        The experiment as it was run, plain JSON values.
+    provenance : mapping
+        ``sources`` (name, sha256, rows), ``versions``, ``code``, ``plan`` (fingerprint, repeats, folds),
+        ``picked`` (the model that was exported) and ``features`` (name, block, kind, levels).
+    patients : pandas.DataFrame
+        One row a patient with its real identifier: ``patient``, ``response``, ``group``, ``assay``,
+        ``burden`` and the covariates.
+    matrix : GeneMatrix
+        The features, three-state.
+    findings, out_of_fold, choices, inner_errors, scores, comparisons, contributions, explained, \
+gene_contributions, watched : pandas.DataFrame
+        Tables as declared in :mod:`trastuz_ml.schema`.
+    """
+
+    name: str
+    simulated: bool
+    configuration: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    patients: pd.DataFrame
+    matrix: GeneMatrix
+    findings: pd.DataFrame
+    out_of_fold: pd.DataFrame
+    choices: pd.DataFrame
+    inner_errors: pd.DataFrame
+    scores: pd.DataFrame
+    comparisons: pd.DataFrame
+    contributions: pd.DataFrame
+    explained: pd.DataFrame
+    gene_contributions: pd.DataFrame
+    watched: pd.DataFrame
+    folder: Path | None = field(default=None)
+
+    @property
+    def models(self) -> list[str]:
+        """Catalogue names of the models, in the order of the experiment; ``chosen`` first."""
+        return list(dict.fromkeys(self.out_of_fold["model"]))
+
+    def save(self, folder: Path, *, force: bool = False) -> None:
+        """Write the run to a folder; it appears complete or not at all.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder is there and ``force`` is false.
+        """
+        require_free(folder, force=force)
+        partial = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, table in _TABLES.items():
+            schema.conform(getattr(self, name), table).to_parquet(partial / f"{name}.parquet", index=False)
+        self.scores.to_csv(partial / "scores.tsv", sep="\t", index=False, lineterminator="\n")
+        self.findings.to_csv(partial / "findings.tsv", sep="\t", index=False, lineterminator="\n")
+        self.patients.to_parquet(partial / "patients.parquet", index=False)
+        self.matrix.save(partial / "matrix.parquet")
+        about = {
+            "format": FORMAT,
+            "name": self.name,
+            "simulated": self.simulated,
+            "configuration": self.configuration,
+            "provenance": self.provenance,
+        }
+        (partial / "run.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        replace_folder(partial, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read a run that :meth:`save` wrote; a bare name is looked up under ``runs/``.
+
+        Raises
+        ------
+        InputError
+            If there is no run there, or a table is missing or damaged.
+        """
+        path = Path(folder)
+        if not (path / "run.json").is_file() and (Path("runs") / path / "run.json").is_file():
+            path = Path("runs") / path
+        if not (path / "run.json").is_file():
+            raise InputError(f"{folder} is not a run: no run.json in it. Make one with `trastuz-ml train`.")
+        try:
+            about = json.loads((path / "run.json").read_text(encoding="utf-8"))
+            if about["format"] != FORMAT:
+                raise InputError(f"{path} has format {about['format']}; this version reads {FORMAT}.")
+            tables = {
+                name: schema.conform(pd.read_parquet(path / f"{name}.parquet"), table)
+                for name, table in _TABLES.items()
+            }
+            patients = pd.read_parquet(path / "patients.parquet")
+        except (OSError, KeyError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"The run {path} is damaged: {error}.") from error
+        return cls(
+            about["name"], about["simulated"], about["configuration"], about["provenance"], patients,
+            GeneMatrix.load(path / "matrix.parquet"), **tables, folder=path,
+        )  # fmt: skip
+
+
+def require_free(output: Path, *, force: bool) -> None:
+    """Refuse an output that is already there.
+
+    Raises
+    ------
+    OutputExistsError
+        If it exists and ``force`` is false.
+    """
+    if output.exists() and not force:
+        raise OutputExistsError(f"{output} is already there; give --force to replace it.")
+
+
+def replace_folder(partial: Path, folder: Path) -> None:
+    """Put a finished folder in its place, removing an older one only after the new one stands ready."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
