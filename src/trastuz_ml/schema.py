@@ -157,13 +157,13 @@ COMPARISONS = _table(
 CONTRIBUTIONS = _table(
     "contributions",
     ("model", "text", "catalogue name of the model"),
-    ("repeat", "integer", "repeat of the split plan"),
-    ("fold", "integer", "fold that left the patient out"),
-    ("patient", "text", "patient explained"),
+    ("patient", "text", "patient explained, each time by a fold that left the patient out"),
     ("feature", "text", "gene or covariate"),
     ("block", "text", "gene, covariate or burden"),
     ("value", "number", "value of the feature in this patient; missing when not covered"),
-    ("contribution", "number", "held-out SHAP value, in the scale of the explained row"),
+    ("contribution", "number", "held-out SHAP value, mean over repeats, in the scale of the explained rows"),
+    ("spread", "number", "standard deviation of the SHAP value over repeats"),
+    optional=("spread",),
 )
 
 EXPLAINED = _table(

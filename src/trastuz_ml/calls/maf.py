@@ -6,6 +6,7 @@ import gzip
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -36,15 +37,18 @@ _MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "."}
 _NO_GENE = {"Unknown", "?"}
 
 
-def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Read a MAF file, or a tab-separated table like one, into the calls table.
+def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None, sheet: str | int = 0) -> pd.DataFrame:
+    r"""Read a MAF file, or a tab-separated table like one, into the calls table.
 
     Parameters
     ----------
     path : path
-        The file; ``.gz`` is read as it is. Lines that begin with ``#`` before the header are skipped.
+        The file; ``.gz`` is read as it is, ``.xlsx`` as a workbook. Lines that begin with ``#`` before the
+        header are skipped.
     columns : mapping, optional
         Column of the calls table -> header word of the file, where the usual words do not hold.
+    sheet : str or int
+        Sheet of a workbook.
 
     Returns
     -------
@@ -63,14 +67,17 @@ def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None) -> p
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     maf = Path(folder, "calls.maf")
     ...     _ = maf.write_text(
-    ...         "Hugo_Symbol\\tTumor_Sample_Barcode\\tVariant_Classification\\n"
-    ...         "ANKRD44\\tP1\\tNonsense_Mutation\\n")
+    ...         "Hugo_Symbol\tTumor_Sample_Barcode\tVariant_Classification\n"
+    ...         "ANKRD44\tP1\tNonsense_Mutation\n")
     ...     read_maf(maf)[["patient", "gene", "effect"]].values.tolist()
     [['P1', 'ANKRD44', 'truncating']]
     """
     path = Path(path)
-    header_line = _count_leading_comments(path)
-    raw = _read_text_table(path, header_line)
+    if path.suffix.lower() in {".xlsx", ".xlsm"}:
+        header_line, raw = 0, _read_workbook(path, sheet)
+    else:
+        header_line = _count_leading_comments(path)
+        raw = _read_text_table(path, header_line)
     named = _name_columns(raw, path, dict(columns or {}))
     first_line = header_line + 2
     calls = pd.DataFrame({name: named[name].str.strip() for name in named.columns})
@@ -92,8 +99,7 @@ def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None) -> p
 def _count_leading_comments(path: Path) -> int:
     count = 0
     try:
-        opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-        with opened as lines:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
             for line in lines:
                 if not line.startswith(b"#"):
                     return count
@@ -123,6 +129,18 @@ def _read_text_table(path: Path, header_line: int) -> pd.DataFrame:
             f"{path}, line {line}: fewer fields than the header's {raw.shape[1]}; is the file cut off?"
         )
     return raw
+
+
+def _read_workbook(path: Path, sheet: str | int) -> pd.DataFrame:
+    try:
+        raw = pd.read_excel(path, sheet_name=sheet, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}; check the path of the calls.") from error
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"{path}, sheet {sheet}, cannot be read as a workbook: {error}.") from error
+    if raw.empty:
+        raise InputError(f"{path}, sheet {sheet}, holds no calls: expected a header and one row for each call.")
+    return raw.astype("str")
 
 
 def _name_columns(raw: pd.DataFrame, path: Path, chosen: dict[str, str]) -> pd.DataFrame:
@@ -166,9 +184,7 @@ def _numbers(texts: pd.Series, name: str, path: Path, first_line: int) -> pd.Ser
         bad |= numbers.notna() & (numbers % 1 != 0)
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"{path}, line {at + first_line}: {name} must be a number, found '{texts.iloc[at]}'."
-        )
+        raise InputError(f"{path}, line {at + first_line}: {name} must be a number, found '{texts.iloc[at]}'.")
     return numbers
 
 

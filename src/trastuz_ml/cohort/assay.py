@@ -63,6 +63,4 @@ def read_gene_list(path: Path) -> frozenset[str]:
 
 def declare_assays(gene_lists: Mapping[str, Path | None]) -> tuple[Assay, ...]:
     """Return the declared assays, reading their gene lists; a list of ``None`` means the whole exome."""
-    return tuple(
-        Assay(name, None if path is None else read_gene_list(path)) for name, path in gene_lists.items()
-    )
+    return tuple(Assay(name, None if path is None else read_gene_list(path)) for name, path in gene_lists.items())

@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from trastuz_ml.cohort.assay import EXOME, Assay
 from trastuz_ml.cohort.findings import Finding, findings_table, name_some
 from trastuz_ml.cohort.patients import Covariate, nearest
 from trastuz_ml.errors import EvidenceError, InputError
-from trastuz_ml.schema import CALL_KEY
+from trastuz_ml.schema import CALL_KEY, FINDINGS, empty
 
 _LOOKS_LIKE_DATE = r"^(?:\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d{1,2}|\d{4}-\d{2}-\d{2}.*)$"
 
@@ -64,7 +65,7 @@ class Cohort:
     patients: pd.DataFrame
     covariates: tuple[Covariate, ...] = ()
     assays: tuple[Assay, ...] = (EXOME,)
-    findings: pd.DataFrame = None  # type: ignore[assignment]
+    findings: pd.DataFrame = field(default_factory=lambda: empty(FINDINGS))
     sources: tuple[Source, ...] = ()
     simulated: bool = False
 
@@ -116,9 +117,7 @@ class Cohort:
         _require_declared_assays(kept, assays)
         own, repeated = _distinct(calls[calls["patient"].isin(kept.index)])
         noticed += repeated + _gene_names(own) + _without_calls(own, kept.index)
-        return cls(
-            own, kept, tuple(covariates), tuple(assays), findings_table(noticed), tuple(sources), simulated
-        )
+        return cls(own, kept, tuple(covariates), tuple(assays), findings_table(noticed), tuple(sources), simulated)
 
     @property
     def response(self) -> pd.Series:
@@ -223,11 +222,12 @@ def _without_calls(calls: pd.DataFrame, patients: pd.Index) -> list[Finding]:
     ]  # fmt: skip
 
 
-def burden(cohort: Cohort, effects: Sequence[str]) -> np.ndarray:
+def burden(cohort: Cohort, effects: Sequence[str]) -> npt.NDArray[np.float64]:
     """Return the number of distinct calls of the given effects in each patient, in the cohort's order.
 
     It is a count, not a rate: the covered megabases are not known.
     """
     counted = cohort.calls[cohort.calls["effect"].isin(effects)]
     per_patient = counted["patient"].value_counts().reindex(cohort.patients.index, fill_value=0)
-    return per_patient.to_numpy(dtype=float)
+    counts: npt.NDArray[np.float64] = per_patient.to_numpy(dtype=float)
+    return counts

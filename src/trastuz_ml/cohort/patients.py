@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -86,9 +87,7 @@ class RosterPlan:
     keep: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def read_roster(
-    path: str | Path, plan: RosterPlan, *, sheet: str | int = 0
-) -> tuple[pd.DataFrame, list[Finding]]:
+def read_roster(path: str | Path, plan: RosterPlan, *, sheet: str | int = 0) -> tuple[pd.DataFrame, list[Finding]]:
     """Read a roster and keep the patients of the cohort.
 
     Parameters
@@ -160,7 +159,7 @@ def read_table(path: Path, sheet: str | int = 0) -> pd.DataFrame:
             table = pd.read_parquet(path).reset_index(drop=True).map(_plain_text)
         else:
             raise InputError(f"{path}: expected a roster ending in .tsv, .csv, .txt, .parquet or .xlsx.")
-    except (OSError, EOFError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} cannot be read as {suffix or 'a table'}: {error}.") from error

@@ -74,9 +74,7 @@ def _effects_for(encoding: str, effects: Sequence[str]) -> tuple[str, ...]:
         raise ConfigurationError(f"Unknown encoding '{encoding}'; expected one of {', '.join(ENCODINGS)}.")
     unknown = sorted(set(effects) - set(EFFECTS))
     if unknown:
-        raise ConfigurationError(
-            f"Unknown effect {', '.join(unknown)}; expected some of {', '.join(EFFECTS)}."
-        )
+        raise ConfigurationError(f"Unknown effect {', '.join(unknown)}; expected some of {', '.join(EFFECTS)}.")
     if encoding == "truncating":
         return ("truncating",)
     return tuple(effect for effect in EFFECTS if effect in set(effects))
@@ -89,9 +87,7 @@ def _drop_uncovered(
     stray = ~covered[assay_of[cells.row], cells.col]
     if not stray.any():
         return values, []
-    kept = sp.coo_array(
-        (cells.data[~stray], (cells.row[~stray], cells.col[~stray])), shape=values.shape
-    ).tocsr()
+    kept = sp.coo_array((cells.data[~stray], (cells.row[~stray], cells.col[~stray])), shape=values.shape).tocsr()
     where = {str(patients[i]) for i in cells.row[stray]}
     named = {genes[j] for j in cells.col[stray]}
     finding = Finding(

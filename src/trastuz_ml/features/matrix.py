@@ -90,9 +90,7 @@ class GeneMatrix:
 
     def frame(self) -> pd.DataFrame:
         """Return the matrix as a frame, patients by genes, NaN where not covered."""
-        return pd.DataFrame(
-            self.dense(), index=pd.Index(self.patients, name="patient"), columns=list(self.genes)
-        )
+        return pd.DataFrame(self.dense(), index=pd.Index(self.patients, name="patient"), columns=list(self.genes))
 
     def rows(self, patients: Sequence[str]) -> GeneMatrix:
         """Return the matrix of some of the patients, in the given order."""

@@ -137,13 +137,11 @@ def align_design(cohort: Cohort, matrix: GeneMatrix, features: Sequence[Feature]
         else:
             X[:, j] = _column(feature, cohort.patients[feature.name])
     response = cohort.response.to_numpy(dtype=np.int8, na_value=0)
-    return Design(
-        matrix.patients, tuple(features), X, response, cohort.patients["group"].to_numpy(dtype=np.str_)
-    )
+    return Design(matrix.patients, tuple(features), X, response, cohort.patients["group"].to_numpy(dtype=np.str_))
 
 
 def _column(feature: Feature, values: pd.Series) -> npt.NDArray[np.float32]:
     if feature.kind == "category":
-        codes = values.map({level: float(i) for i, level in enumerate(feature.levels)})
-        return codes.to_numpy(dtype=np.float32, na_value=np.nan)
-    return values.to_numpy(dtype=np.float32, na_value=np.nan)
+        values = values.map({level: float(i) for i, level in enumerate(feature.levels)})
+    column: npt.NDArray[np.float32] = values.to_numpy(dtype=np.float32, na_value=np.nan)
+    return column

@@ -53,18 +53,18 @@ class Preparation(TransformerMixin, BaseEstimator):
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
         """Learn from the rows of a training fold; ``y`` is ignored."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
-        kinds = np.array(self.kinds if self.kinds is not None else ["number"] * X.shape[1])
-        if len(kinds) != X.shape[1]:
-            raise ValueError(f"kinds names {len(kinds)} columns, X has {X.shape[1]}")
+        rows = self._checked(X, reset=True)
+        kinds = np.array(self.kinds if self.kinds is not None else ["number"] * rows.shape[1])
+        if len(kinds) != rows.shape[1]:
+            raise ValueError(f"kinds names {len(kinds)} columns, X has {rows.shape[1]}")
         genes = np.flatnonzero(kinds == "gene")
-        pieces = [(j, -1) for j in genes[self._informative(X[:, genes])]]
+        pieces = [(j, -1) for j in genes[self._informative(rows[:, genes])]]
         pieces += [(j, -1) for j in np.flatnonzero(kinds == "number")]
         for j in np.flatnonzero(kinds == "category"):
-            pieces += [(j, int(level)) for level in np.unique(X[~np.isnan(X[:, j]), j])]
+            pieces += [(j, int(level)) for level in np.unique(rows[~np.isnan(rows[:, j]), j])]
         self.source_ = np.array([j for j, _ in pieces], dtype=np.intp)
         self.level_ = np.array([level for _, level in pieces], dtype=np.intp)
-        spread = self._spread(X)
+        spread = self._spread(rows)
         observed = ~np.isnan(spread)
         count = np.maximum(observed.sum(axis=0), 1)
         mean = np.where(observed, spread, 0.0).sum(axis=0) / count
@@ -77,8 +77,8 @@ class Preparation(TransformerMixin, BaseEstimator):
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the prepared columns, shape (n_patients, n_outputs), float64."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
-        prepared: npt.NDArray[np.float64] = (self._spread(X) - self.center_) / self.scale_
+        rows = self._checked(X, reset=False)
+        prepared: npt.NDArray[np.float64] = (self._spread(rows) - self.center_) / self.scale_
         if self.complete:
             prepared[np.isnan(prepared)] = 0.0
         return prepared
@@ -90,10 +90,14 @@ class Preparation(TransformerMixin, BaseEstimator):
             names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
         else:
             names = list(input_features)
-        made = [
-            f"{names[j]}__{k}" if k >= 0 else names[j] for j, k in zip(self.source_, self.level_, strict=True)
-        ]
+        made = [f"{names[j]}__{k}" if k >= 0 else names[j] for j, k in zip(self.source_, self.level_, strict=True)]
         return np.array(made, dtype=object)
+
+    def _checked(self, X: npt.ArrayLike, *, reset: bool) -> npt.NDArray[np.floating]:
+        rows: npt.NDArray[np.floating] = validate_data(
+            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+        )
+        return rows
 
     def _informative(self, genes: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
         carriers = (genes > 0).sum(axis=0)

@@ -43,8 +43,8 @@ class Run:
     configuration : mapping
         The experiment as it was run, plain JSON values.
     provenance : mapping
-        ``sources`` (name, sha256, rows), ``versions``, ``code``, ``plan`` (fingerprint, repeats, folds),
-        ``picked`` (the model that was exported) and ``features`` (name, block, kind, levels).
+        ``sources`` (name, sha256, rows), ``versions``, ``code``, ``plan`` (fingerprint, repeats, folds) and
+        ``exported`` (the model that was stored).
     patients : pandas.DataFrame
         One row a patient with its real identifier: ``patient``, ``response``, ``group``, ``assay``,
         ``burden`` and the covariates.

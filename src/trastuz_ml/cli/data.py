@@ -1,0 +1,115 @@
+"""Commands about data: ``init``, ``simulate`` and ``features``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trastuz_ml.cli.console import note, records, say, say_json, say_table
+from trastuz_ml.errors import ConfigurationError
+
+Force = Annotated[bool, typer.Option("--force", help="Replace outputs that are already there.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of the data files, instead of the experiment's."),
+]
+
+
+def init(
+    calls: Annotated[
+        Path | None, typer.Option("--calls", metavar="FILE", help="Your mutation calls (MAF).")
+    ] = None,
+    patients: Annotated[Path | None, typer.Option("--patients", metavar="FILE", help="Your roster.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Write the demonstration experiment.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write.")] = Path("experiment.yaml"),
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at your files and write a commented experiment for them."""
+    from trastuz_ml.experiment.draft import demo_experiment, draft_experiment
+    from trastuz_ml.files import whole_file
+    from trastuz_ml.store.run_folder import require_free
+
+    if demo == (calls is not None and patients is not None):
+        raise ConfigurationError("Give either --demo, or both --calls FILE and --patients FILE.")
+    require_free(out, force=force)
+    if calls is not None and patients is not None:
+        text, guesses = draft_experiment(calls, patients, out.parent)
+    else:
+        text, guesses = demo_experiment(), ["a simulated cohort of 160 patients"]
+    with whole_file(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    if as_json:
+        say_json({"experiment": str(out), "guesses": guesses})
+        return
+    say(f"Wrote {out}. What was guessed, for you to check:")
+    for guess in guesses:
+        say(f"  - {guess}")
+    say(f"Next: trastuz-ml train {out}")
+
+
+def simulate(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
+    patients: Annotated[int, typer.Option("--patients", help="Number of patients, 12 to 100,000.")] = 160,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 2019,
+    vcf: Annotated[bool, typer.Option("--vcf", help="Also one VEP-annotated VCF for each patient.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a simulated cohort: calls, roster and the planted truth."""
+    from trastuz_ml.features.simulate import simulate_cohort
+
+    cohort = simulate_cohort(patients, seed)
+    written = cohort.write(out, formats=("maf", "vcf") if vcf else ("maf",), force=force)
+    if as_json:
+        say_json({"simulated": True, "seed": seed, "files": [str(path) for path in written]})
+        return
+    say(f"SIMULATED cohort: {patients} patients, {len(cohort.calls):,} calls, seed {seed}, in {out}")
+    for path in written[:4]:
+        say(f"  {path}")
+    if len(written) > 4:
+        say(f"  and {len(written) - 4} more")
+
+
+def features(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file (YAML).")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Parquet file; a JSON sidecar goes beside it.")
+    ],
+    data: DataFolder = None,
+    findings_out: Annotated[
+        Path | None, typer.Option("--findings", metavar="FILE", help="Also save the findings (TSV).")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
+    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.train import build_features, load_cohort
+    from trastuz_ml.files import whole_file
+    from trastuz_ml.store.run_folder import require_free
+
+    for output in filter(None, (out, findings_out)):
+        require_free(output, force=force)
+    settings = read_experiment(experiment, data=data)
+    cohort = load_cohort(settings)
+    matrix, findings = build_features(settings, cohort)
+    matrix.save(out, force=force)
+    if findings_out is not None:
+        with whole_file(findings_out) as partial:
+            findings.to_csv(partial, sep="\t", index=False, lineterminator="\n")
+    if as_json:
+        say_json(
+            {
+                "simulated": cohort.simulated, "patients": matrix.shape[0], "genes": matrix.shape[1],
+                "mutated_cells": matrix.values.nnz, "matrix": str(out), "findings": records(findings),
+            }
+        )  # fmt: skip
+        return
+    if cohort.simulated:
+        note("These patients are SIMULATED.")
+    say(f"{matrix.shape[0]} patients x {matrix.shape[1]} genes, {matrix.values.nnz:,} mutated cells: {out}")
+    say_table(findings[["severity", "code", "patient", "count", "message"]])

@@ -1,0 +1,156 @@
+"""Commands about learning: ``train`` and ``explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trastuz_ml.cli.console import note, progress, records, say, say_json, say_table
+from trastuz_ml.cli.data import AsJson, DataFolder, Force
+from trastuz_ml.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trastuz_ml.experiment.publish import Published
+    from trastuz_ml.store.run_folder import Run
+
+
+def train(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file (YAML).")],
+    data: DataFolder = None,
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where runs are kept.")] = Path("runs"),
+    models: Annotated[Path, typer.Option("--models", metavar="DIR", help="Where models are kept.")] = Path(
+        "models"
+    ),
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; all cores by default. Changes no number.")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate and explain every model, store the chosen one, track the run and write its report."""
+    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.train import train as train_models
+    from trastuz_ml.experiment.publish import publish, require_outputs_free
+
+    settings = read_experiment(experiment, data=data)
+    require_outputs_free(settings, runs, models, force=force)
+    with progress(quiet=as_json) as tell:
+        trained = train_models(settings, workers=workers, progress=tell)
+        published = publish(trained, settings, runs=runs, models=models, force=force, progress=tell)
+    if as_json:
+        say_json(_as_content(trained.run, published))
+    else:
+        _say_result(trained.run, published)
+
+
+def _as_content(run: Run, published: Published) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "simulated": run.simulated,
+        "scores": records(run.scores),
+        "comparisons": records(run.comparisons),
+        "watched": records(run.watched),
+        "findings": records(run.findings),
+        "run": str(published.run),
+        "report": str(published.report),
+        "model": str(published.model),
+        "mlflow": published.open_command,
+    }
+
+
+def _say_result(run: Run, published: Published) -> None:
+    from trastuz_ml.report.content import gene_sentences
+
+    patients, responders = len(run.patients), int(run.patients["response"].sum())
+    kind = "SIMULATED patients" if run.simulated else "patients"
+    plan = run.provenance["plan"]
+    say()
+    folds = f"{plan['repeats']} x {plan['folds']} folds, nested"
+    say(f"{run.name}: {patients} {kind}, {responders} responders; {folds}")
+    say_table(_score_sheet(run.scores))
+    say("AUROC with 95 % interval (Nadeau-Bengio: held the true value in 91 % of simulated cohorts, not 95 %).")
+    say("'chosen' is the model that the inner folds picked: the honest headline. The best row is optimistic.")
+    say()
+    for sentence in gene_sentences(run):
+        say(sentence)
+    say()
+    say(f"Run     {published.run}")
+    say(f"Report  {published.report}")
+    say(f"Model   {published.model}  ({run.provenance['exported']}, fitted on all patients)")
+    if published.open_command:
+        say(f"MLflow  {published.open_command}")
+    warnings = run.findings[run.findings["severity"] != "note"]
+    if len(warnings):
+        note(f"{len(warnings)} warnings about the data: {published.run / 'findings.tsv'}")
+
+
+def _score_sheet(scores: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    def cell(model: str, score: str, digits: int = 2) -> str:
+        row = scores[(scores["model"] == model) & (scores["score"] == score)].iloc[0]
+        if pd.isna(row["estimate"]):
+            return "not estimable"
+        interval = "" if pd.isna(row["low"]) else f"  {row['low']:.{digits}f} to {row['high']:.{digits}f}"
+        return f"{row['estimate']:.{digits}f}{interval}"
+
+    columns = {"AUROC": "AUROC", "Brier score": "Brier", "calibration slope": "calibration slope"}
+    return pd.DataFrame(
+        [
+            {"model": m} | {title: cell(m, score) for score, title in columns.items()}
+            for m in scores["model"].unique()
+        ]
+    )
+
+
+def explain(
+    run: Annotated[str, typer.Argument(help="Run folder, or its name under runs/.")],
+    gene: Annotated[list[str] | None, typer.Option("--gene", help="Gene to look at; may be repeated.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Model; all by default.")] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Leading features of each model.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show what genes and covariates contributed to held-out predictions."""
+    from trastuz_ml.store.run_folder import Run
+
+    loaded = Run.load(run)
+    table = loaded.gene_contributions
+    known = list(dict.fromkeys(table["model"]))
+    if model is not None and model not in known:
+        raise ConfigurationError(f"The run has no model '{model}'; it has {', '.join(known)}.")
+    table = table[table["model"] == model] if model is not None else table
+    if gene:
+        unknown = sorted(set(gene) - set(loaded.matrix.genes))
+        if unknown:
+            raise ConfigurationError(_unknown_gene(unknown[0], loaded))
+        table = table[table["feature"].isin(gene)]
+    else:
+        table = table[table["mean_abs"] > 0].groupby("model", sort=False).head(top)
+    shown = table.drop(columns=["block"]).reset_index(drop=True)
+    if as_json:
+        say_json(
+            {"simulated": loaded.simulated, "contributions": records(shown), "watched": records(loaded.watched)}
+        )
+        return
+    if loaded.simulated:
+        note("These patients are SIMULATED.")
+    say_table(shown)
+    say(
+        "Contributions are SHAP values of left-out patients: they speak of the model, not of biology."
+    )
+
+
+def _unknown_gene(gene: str, run: Run) -> str:
+    from trastuz_ml.cohort.patients import nearest
+
+    folded = {known.casefold(): known for known in run.matrix.genes}
+    same = folded.get(gene.casefold())
+    hint = f"; the nearest is {same}" if same else nearest(gene, list(run.matrix.genes))
+    return (
+        f"No patient of the run carries a counted call in '{gene}', and it was not watched{hint}. "
+        "Add it to watch: in the experiment to get an answer all the same."
+    )

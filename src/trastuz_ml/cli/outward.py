@@ -1,0 +1,69 @@
+"""Commands that face outward: ``predict`` and ``compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trastuz_ml.cli.console import note, records, say, say_json, say_table
+from trastuz_ml.cli.data import AsJson, Force
+
+
+def predict(
+    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Stored model, or its name under models/.")],
+    calls: Annotated[list[Path], typer.Option("--calls", metavar="FILE", help="Calls (MAF); may be repeated.")],
+    patients: Annotated[Path, typer.Option("--patients", metavar="FILE", help="Roster of the new patients.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv or .parquet.")],
+    experiment: Annotated[
+        Path | None,
+        typer.Option(
+            "--experiment", metavar="FILE",
+            help="Read calls and roster as this experiment says; by default as the training experiment did.",
+        ),
+    ] = None,
+    explain: Annotated[int, typer.Option("--explain", min=0, help="Leading contributions of each patient.")] = 5,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Predict new patients with a stored model; one row a patient, refusals included."""
+    from trastuz_ml.experiment.new_patients import predict_files
+    from trastuz_ml.predict.batch import write_predictions
+    from trastuz_ml.store.bundle import load_model
+
+    check_output(out, force=force)
+    bundle = load_model(model)
+    table, findings = predict_files(bundle, calls, patients, experiment, explain=explain)
+    write_predictions(table, out, force=force)
+    refused = int((table["refusal"] != "").sum())
+    if as_json:
+        say_json(
+            {"predictions": str(out), "patients": len(table), "refused": refused, "findings": records(findings)}
+        )
+        return
+    say(f"{len(table)} patients, {refused} without a prediction: {out}")
+    if bundle.simulated:
+        note("The model was trained on SIMULATED patients.")
+    if len(findings):
+        say_table(findings[["severity", "code", "patient", "count", "message"]])
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, or their names under runs/.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="HTML file.")],
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write one HTML page that compares the models of one or more runs."""
+    from trastuz_ml.cohort.pseudonyms import pseudonym_key, pseudonyms
+    from trastuz_ml.report.html import compare as write_report
+    from trastuz_ml.store.run_folder import Run
+
+    loaded = [Run.load(run) for run in runs]
+    everybody = {patient for run in loaded for patient in run.patients["patient"]}
+    written = write_report(loaded, out, names=pseudonyms(everybody, pseudonym_key()), force=force)
+    if as_json:
+        say_json({"report": str(written), "runs": [run.name for run in loaded]})
+    else:
+        say(f"Report  {written}")

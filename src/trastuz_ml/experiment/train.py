@@ -1,0 +1,240 @@
+"""The walk in reading order: from an experiment file to validated and explained models."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from trastuz_ml.calls.maf import read_maf
+from trastuz_ml.cohort.assay import declare_assays
+from trastuz_ml.cohort.cohort import Cohort, Source, burden
+from trastuz_ml.cohort.findings import Finding, findings_table
+from trastuz_ml.cohort.patients import read_roster, refuse_outcomes_in_disguise
+from trastuz_ml.experiment.configuration import Experiment, read_experiment
+from trastuz_ml.explain.contributions import contribution_tables, contributions_of, explained_table
+from trastuz_ml.explain.watched import watched_table
+from trastuz_ml.features.encoding import build_gene_matrix
+from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.features.simulate import simulate_cohort
+from trastuz_ml.learn.catalogue import CHOSEN
+from trastuz_ml.learn.design import Design, make_design
+from trastuz_ml.learn.fitted import FittedModel
+from trastuz_ml.learn.folds import SplitPlan, plan_splits
+from trastuz_ml.learn.scores import comparison_table, score_table
+from trastuz_ml.learn.validation import Tuning, Validation, fit_on_all, validate
+from trastuz_ml.schema import FINDINGS, NONSILENT, conform
+from trastuz_ml.store.run_folder import Run
+
+Progress = Callable[[str, int, int], None]
+_VERSIONED = ("numpy", "scipy", "pandas", "scikit-learn", "skglm", "shap", "skops", "mlflow", "pyarrow")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training gives: the run with its tables, and the exported model fitted on everybody."""
+
+    run: Run
+    model: FittedModel
+    design: Design
+
+
+def load_cohort(experiment: Experiment) -> Cohort:
+    """Read calls and roster of an experiment and join them by patient.
+
+    An experiment with ``simulated`` gets its files written first, and then read like any other.
+    """
+    if experiment.simulated is None:
+        return _read_cohort(experiment, Path(experiment.data))
+    with tempfile.TemporaryDirectory(prefix="trastuz_ml-") as folder:
+        invented = simulate_cohort(experiment.simulated.patients, experiment.simulated.seed)
+        invented.write(Path(folder))
+        return _read_cohort(experiment, Path(folder))
+
+
+def _read_cohort(experiment: Experiment, root: Path) -> Cohort:
+    settings = experiment.calls
+    paths = [root / name for name in settings.files]
+    tables = [read_maf(path, columns=settings.columns, sheet=settings.sheet) for path in paths]
+    calls = pd.concat(tables, ignore_index=True)
+    roster_path, plan = root / experiment.roster.file, experiment.roster.plan()
+    patients, findings = read_roster(roster_path, plan, sheet=experiment.roster.sheet)
+    kept = [int(table["patient"].isin(patients.index[patients["in_cohort"]]).sum()) for table in tables]
+    sources = [Source.of(p, len(t), k) for p, t, k in zip(paths, tables, kept, strict=True)]
+    sources.append(Source.of(roster_path, len(patients), int(patients["in_cohort"].sum())))
+    lists = {name: None if file is None else root / file for name, file in experiment.assays.items()}
+    return Cohort.assemble(
+        calls, patients, covariates=plan.covariates, assays=declare_assays(lists), findings=findings,
+        sources=sources, simulated=experiment.simulated is not None,
+    )  # fmt: skip
+
+
+def build_features(experiment: Experiment, cohort: Cohort) -> tuple[GeneMatrix, pd.DataFrame]:
+    """Build the gene matrix of a cohort, and return it with all findings so far."""
+    features = experiment.features
+    matrix, found = build_gene_matrix(
+        cohort, encoding=features.encoding, effects=features.effects, always=experiment.watch
+    )
+    return matrix, _with(cohort.findings, found)
+
+
+def train(experiment: Experiment, *, workers: int | None = None, progress: Progress | None = None) -> Trained:
+    """Walk from the calls to validated, explained models; nothing is written.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        From :func:`trastuz_ml.experiment.configuration.read_experiment`.
+    workers : int, optional
+        Processes for the outer folds; all cores when absent. The result does not depend on it.
+    progress : callable, optional
+        Called with (what is being done, steps done, steps in all).
+
+    Raises
+    ------
+    TrastuzError
+        If files, settings or data do not allow it; see :mod:`trastuz_ml.errors`.
+    """
+    tell = progress or (lambda *_: None)
+    tell("reading calls and roster", 0, 1)
+    cohort = load_cohort(experiment)
+    refuse_outcomes_in_disguise(cohort.patients, cohort.covariates)
+    matrix, findings = build_features(experiment, cohort)
+    design = make_design(cohort, matrix)
+    settings = experiment.validation
+    plan = plan_splits(
+        design.patients, design.response, design.groups,
+        repeats=settings.repeats, folds=settings.folds, seed=settings.seed,
+    )  # fmt: skip
+    models = experiment.catalogue()
+    tuning = Tuning(settings.inner_folds, settings.min_carriers, settings.seed)
+    validation = validate(
+        design, plan, models, tuning,
+        workers=workers or available_cores(), inspect=contributions_of,
+        progress=lambda done, total: tell("nested cross-validation", done, total),
+    )  # fmt: skip
+    tell("fitting on the whole cohort", 0, 1)
+    fitted, picked = fit_on_all(design, models, tuning)
+    exported = picked if experiment.export == CHOSEN else experiment.export
+    run = _make_run(experiment, cohort, matrix, findings, design, plan, validation, exported)
+    return Trained(run, fitted[exported], design)
+
+
+def _make_run(
+    experiment: Experiment, cohort: Cohort, matrix: GeneMatrix, findings: pd.DataFrame, design: Design,
+    plan: SplitPlan, validation: Validation, exported: str,
+) -> Run:  # fmt: skip
+    by_patient, by_feature = contribution_tables(validation.inspected, design, experiment.watch)
+    explained = explained_table(validation.inspected, design.patients)
+    return Run(
+        name=experiment.name,
+        simulated=cohort.simulated,
+        configuration=experiment.model_dump(mode="json"),
+        provenance=_provenance(cohort, plan, exported),
+        patients=_patient_table(cohort),
+        matrix=matrix,
+        findings=_with(findings, _refused_rows(explained)),
+        out_of_fold=validation.out_of_fold,
+        choices=validation.choices,
+        inner_errors=validation.inner_errors,
+        scores=score_table(validation.out_of_fold, validation.choices),
+        comparisons=comparison_table(validation.out_of_fold),
+        contributions=by_patient,
+        explained=explained,
+        gene_contributions=by_feature,
+        watched=watched_table(matrix, design.response, experiment.watch),
+    )
+
+
+def _patient_table(cohort: Cohort) -> pd.DataFrame:
+    table = cohort.patients.reset_index()
+    table.insert(4, "burden", burden(cohort, NONSILENT))
+    return table
+
+
+def _refused_rows(explained: pd.DataFrame) -> list[Finding]:
+    refused = explained[explained["gap"].isna()]
+    return [
+        Finding("warning", "explanation-refused",
+                f"rows of {model} whose contributions did not add up to the output, left out", int(count))
+        for model, count in refused["model"].value_counts().sort_index().items()
+    ]  # fmt: skip
+
+
+def _with(findings: pd.DataFrame, more: list[Finding]) -> pd.DataFrame:
+    if not more:
+        return findings
+    return conform(pd.concat([findings, findings_table(more)], ignore_index=True), FINDINGS)
+
+
+def _provenance(cohort: Cohort, plan: SplitPlan, exported: str) -> dict[str, Any]:
+    return {
+        "sources": [
+            {"name": s.name, "sha256": s.sha256, "rows_in": s.rows_in, "rows_kept": s.rows_kept}
+            for s in cohort.sources
+        ],
+        "plan": {"fingerprint": plan.fingerprint, "repeats": plan.repeats, "folds": plan.folds},
+        "exported": exported,
+        "code": {"version": version("trastuz-ml"), "sha256": code_sha256()},
+        "versions": library_versions(),
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that a number can depend on."""
+    import platform
+
+    import xgboost
+
+    # xgboost is installed as xgboost-cpu on most machines, so that its metadata has another name.
+    found = {name: version(name) for name in _VERSIONED}
+    return {"python": platform.python_version(), **found, "xgboost": str(xgboost.__version__)}
+
+
+def code_sha256() -> str:
+    """Return one hash over the source files of this package: the code version, whatever git says."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_experiment(
+    experiment: Experiment | str | Path,
+    *,
+    data: str | Path | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run an experiment from its file and return the run with all its tables; nothing is written.
+
+    ``run.save(folder)`` keeps it; the command ``trastuz-ml train`` also stores the model, tracks the run
+    and writes the report.
+
+    Parameters
+    ----------
+    experiment : Experiment or path
+        The experiment, or its YAML file.
+    data : path, optional
+        Folder of the data files, instead of the one the file names.
+    workers, progress
+        As in :func:`train`.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = read_experiment(experiment, data=data)
+    return train(experiment, workers=workers, progress=progress).run

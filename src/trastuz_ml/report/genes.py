@@ -1,0 +1,184 @@
+"""What a report says of genes: leading features of each model, watched genes, and who carries what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.report.plain import plain, records
+from trastuz_ml.report.privacy import Pseudonyms
+from trastuz_ml.report.wording import number, p_value, span
+from trastuz_ml.schema import GENE
+from trastuz_ml.store.run_folder import Run
+
+MUTATED, INTACT, NOT_COVERED = "mutated", "covered, not mutated", "not covered"
+# One letter a cell keeps the content of 1,000 patients small.
+LETTERS: dict[str, str] = {MUTATED: "m", INTACT: ".", NOT_COVERED: "-"}
+FEATURES_SHOWN, GENES_SHOWN = 10, 16
+
+
+def leading_content(run: Run) -> list[dict[str, Any]]:
+    """Return, for each model, its leading features by mean absolute held-out contribution.
+
+    Returns
+    -------
+    list of dict
+        ``model``, ``scale``, ``method``, ``features`` (rows of the table, the leading ones) and ``reason``,
+        which says why there is no feature, or is empty.
+    """
+    methods = run.explained.drop_duplicates("model").set_index("model")["method"]
+    return [
+        _leading_of_model(model, run.gene_contributions.query("model == @model"), str(methods.get(model, "")))
+        for model in run.models
+    ]
+
+
+def _leading_of_model(model: str, rows: pd.DataFrame, method: str) -> dict[str, Any]:
+    known = rows[rows["mean_abs"].fillna(0) > 0]
+    top = known.sort_values(["mean_abs", "feature"], ascending=[False, True]).head(FEATURES_SHOWN)
+    reason = "" if len(top) else "No feature moves this model's predictions."
+    return {
+        "model": model,
+        "scale": str(top["scale"].iloc[0]) if len(top) else "",
+        "method": method,
+        "features": records(top.drop(columns=["model", "scale", "status"])),
+        "reason": reason if len(rows) else "No contributions were computed for this model.",
+    }
+
+
+def watched_content(watched: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of the watched genes, each with a sentence that says what may be said.
+
+    Examples
+    --------
+    >>> row = {"gene": "ANKRD44", "covered": 160, "carriers": 0, "responders": 42, "odds_ratio": np.nan,
+    ...        "status": "not evaluable: mutated in 0 of 160"}
+    >>> watched_content(pd.DataFrame([row]))[0]["sentence"]
+    'ANKRD44: not evaluable: mutated in 0 of 160.'
+    """
+    return [
+        {**row, "sentence": _watched_sentence(row), "verdict": _watched_verdict(row)} for row in records(watched)
+    ]
+
+
+def _watched_sentence(row: dict[str, Any]) -> str:
+    if row["status"]:
+        return f"{row['gene']}: {_watched_verdict(row)}"
+    others = row["covered"] - row["carriers"]
+    responding = row["responders"] - row["carriers_responding"]
+    ends = span(row["low"], row["high"])
+    p = p_value(row["p"])
+    return (
+        f"{row['gene']} is mutated in {row['carriers']} of {row['covered']} patients: "
+        f"{row['carriers_responding']} of {row['carriers']} carriers respond, {responding} of {others} others do "
+        f"(odds ratio {number(row['odds_ratio'])}{f', 95 % {ends}' if ends else ''}, "
+        f"Fisher p {p if p.startswith('<') else f'= {p}'}). {_watched_verdict(row)}"
+    )
+
+
+def _watched_verdict(row: dict[str, Any]) -> str:
+    if row["status"]:
+        return f"{row['status'].strip().rstrip('.')}."
+    if row["p"] is None or row["p"] > 0.05:
+        return "No association with response can be shown."
+    direction = "less" if row["odds_ratio"] != "inf" and row["odds_ratio"] < 1 else "more"
+    return f"Associated with {direction} frequent response in this cohort, before any adjustment."
+
+
+def leading_genes(gene_contributions: pd.DataFrame, most: int = GENES_SHOWN) -> list[str]:
+    """Return the genes that carry the largest part of the models' contributions, taken over all models.
+
+    Contributions in log-odds and in probability cannot be added; each model's are first made shares.
+
+    Examples
+    --------
+    >>> leading_genes(pd.DataFrame({"model": "m", "block": "gene", "feature": ["A", "B"],
+    ...                             "mean_abs": [0.1, 0.2]}), most=1)
+    ['B']
+    """
+    rows = gene_contributions[
+        (gene_contributions["block"] == GENE) & (gene_contributions["mean_abs"].fillna(0) > 0)
+    ]
+    shares = rows["mean_abs"] / rows.groupby("model")["mean_abs"].transform("sum")
+    totals = shares.groupby(rows["feature"]).sum().rename("total").reset_index()
+    ordered = totals.sort_values(["total", "feature"], ascending=[False, True])
+    return [str(gene) for gene in ordered["feature"].head(most)]
+
+
+def overview_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
+    """Return the three-state overview: leading and watched genes, patients by response, coverage and pattern.
+
+    Returns
+    -------
+    dict
+        ``patients`` (pseudonym and response, in order), ``genes`` (name, whether watched, carriers, covered,
+        and one letter a patient: ``m`` mutated, ``.`` covered and not mutated, ``-`` not covered) and
+        ``absent``: watched genes that the matrix does not hold.
+    """
+    answered = run.patients.dropna(subset=["response"])
+    ids = [str(patient) for patient in answered["patient"]]
+    response = answered["response"].to_numpy(dtype=int)
+    watched = [str(gene) for gene in run.watched["gene"]]
+    held = set(run.matrix.genes)
+    genes = [gene for gene in dict.fromkeys([*watched, *leading_genes(run.gene_contributions)]) if gene in held]
+    states = _states(run.matrix.rows(ids), genes)
+    genes, states = _most_carried_first(genes, states)
+    order = _patient_order(states, response, [hidden.of(patient) for patient in ids])
+    return {
+        "patients": [{"patient": hidden.of(ids[i]), "response": int(response[i])} for i in order],
+        "genes": [
+            {
+                "gene": gene,
+                "watched": gene in watched,
+                "carriers": int((states[:, place] == 2).sum()),
+                "covered": int((states[:, place] > 0).sum()),
+                "states": "".join("-.m"[state] for state in states[order, place]),
+            }
+            for place, gene in enumerate(genes)
+        ],
+        "absent": [gene for gene in watched if gene not in held],
+    }
+
+
+def _states(matrix: GeneMatrix, genes: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Return patients by genes: 2 mutated, 1 covered and not mutated, 0 not covered."""
+    places = pd.Index(matrix.genes).get_indexer(list(genes))
+    mutated = matrix.values[:, places].toarray() > 0
+    states: npt.NDArray[np.int8] = 1 + mutated.astype(np.int8)
+    states[~matrix.covered[:, places][matrix.assay_of]] = 0
+    return states
+
+
+def _most_carried_first(
+    genes: Sequence[str], states: npt.NDArray[np.int8]
+) -> tuple[list[str], npt.NDArray[np.int8]]:
+    carriers = (states == 2).sum(axis=0)
+    order = sorted(range(len(genes)), key=lambda i: (-carriers[i], genes[i]))
+    return [genes[i] for i in order], states[:, order]
+
+
+def _patient_order(
+    states: npt.NDArray[np.int8], response: npt.NDArray[np.int_], shown: Sequence[str]
+) -> list[int]:
+    """Return responders first, then alike coverage together, then by mutation pattern.
+
+    Ties are broken by pseudonym, so that nothing of the real order shows.
+    """
+    lacking = states == 0
+
+    def key(i: int) -> tuple[object, ...]:
+        return -response[i], lacking[i].sum(), tuple(lacking[i]), tuple(-states[i].astype(int)), shown[i]
+
+    return sorted(range(len(shown)), key=key)
+
+
+def carriers_content(matrix: GeneMatrix) -> dict[str, Any]:
+    """Return how many genes there are, and in how few patients most of them are mutated."""
+    carriers = matrix.carriers()
+    few = 5
+    return plain({"genes": len(matrix.genes), "few": few, "rare": int((carriers < few).sum())})  # type: ignore[no-any-return]

@@ -1,0 +1,181 @@
+"""From the content of a report to one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from trastuz_ml.report import figures, wording
+from trastuz_ml.report.answer import CHOSEN
+from trastuz_ml.report.content import content_of, headline_rows
+from trastuz_ml.store.run_folder import Run, require_free
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+Panel = dict[str, str]
+
+
+def compare(runs: Sequence[Run], out: Path, *, names: Mapping[str, str], force: bool = False) -> Path:
+    """Write a self-contained HTML page that compares the models of one or more runs.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished runs; each becomes a section of its own.
+    out : Path
+        The page to write. It appears complete or not at all.
+    names : mapping
+        Real patient identifier to the pseudonym shown in its place.
+    force : bool
+        Whether a page that is already there may be replaced.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    OutputExistsError
+        If the page is there and ``force`` is false.
+    InputError
+        If a patient has no pseudonym.
+    """
+    require_free(out, force=force)
+    page = render(content_of(runs, names))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.part")
+    partial.write_text(page, encoding="utf-8", newline="\n")
+    partial.replace(out)
+    return out
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """Return the page of a content: names are escaped, figures drawn, styles inside and allowed by their hash."""
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").strip()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    drawn = [figures_of(section, f"r{place}") for place, section in enumerate(content["runs"], start=1)]
+    template = _environment().get_template("report.html.j2")
+    return template.render(content=content, drawn=drawn, style=style, policy=policy)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters.update(
+        number=wording.number, span=wording.span, p_value=wording.p_value, some=wording.some,
+        count=wording.count, yaml=_yaml, unbroken=_unbroken,
+    )  # fmt: skip
+    return environment
+
+
+def _unbroken(text: str) -> str:
+    """Keep a percent sign on the line of its number."""
+    return text.replace(" %", "\u00a0%")
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+
+
+def figures_of(section: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
+    """Draw the figures of a section; each is a list of panels with ``title``, ``caption`` and ``svg``.
+
+    Parameters
+    ----------
+    section : mapping
+        One run of the content.
+    key : str
+        Prefix of every id in the figures.
+    """
+    headline = headline_rows(section["scores"])
+    return {
+        "forest": [_panel("", "", figures.forest(headline, key=f"{key}-forest"))] if len(headline) else [],
+        "roc": _roc_panels(section, headline, f"{key}-roc"),
+        "calibration": _calibration_panels(section, f"{key}-calibration"),
+        "leading": _leading_panels(section, f"{key}-leading"),
+        "overview": _overview_panels(section["overview"], f"{key}-overview"),
+    }
+
+
+def _panel(title: str, caption: str, svg: str) -> Panel:
+    return {"title": title, "caption": caption, "svg": svg}
+
+
+def _roc_panels(section: Mapping[str, Any], headline: pd.DataFrame, key: str) -> list[Panel]:
+    """Draw one panel a model, each before the curve of the chosen one."""
+    curves = pd.DataFrame(section["roc"], columns=["model", "fpr", "tpr", "folds"])
+    reference = curves[curves["model"] == CHOSEN]
+    estimate = headline.set_index("model")["estimate"]
+    return [
+        _panel(
+            str(model),
+            f"AUROC {wording.number(estimate.get(model))}",
+            figures.roc(curve, None if model == CHOSEN else reference, key=f"{key}{place}"),
+        )
+        for place, (model, curve) in enumerate(curves.groupby("model", sort=False))
+    ]
+
+
+def _calibration_panels(section: Mapping[str, Any], key: str) -> list[Panel]:
+    groups = pd.DataFrame(
+        section["calibration"], columns=["model", "predicted", "observed", "low", "high", "patients"]
+    )
+    slopes = {
+        row["model"]: cell["estimate"]
+        for row in section["scores"]["rows"]
+        for cell in row["cells"]
+        if cell and cell["score"] == "calibration slope"
+    }
+    return [
+        _panel(
+            str(model),
+            f"slope {wording.number(slopes.get(model))}",
+            figures.calibration(rows, key=f"{key}{place}"),
+        )
+        for place, (model, rows) in enumerate(groups.groupby("model", sort=False))
+    ]
+
+
+def _leading_panels(section: Mapping[str, Any], key: str) -> list[Panel]:
+    """Draw the models that have leading features; the page names the others with their reason."""
+    panels = []
+    for place, model in enumerate(section["leading"]):
+        if model["features"]:
+            drawn = figures.leading_features(
+                pd.DataFrame(model["features"]), model["model"], model["scale"], key=f"{key}{place}"
+            )
+            panels.append(_panel(model["model"], _method(model["method"]), drawn))
+    return panels
+
+
+def _method(method: str) -> str:
+    """Say how the contributions were made, where that limits what they mean."""
+    return {
+        "tree-path": "tree-path contributions, without a background",
+        "linear": "linear contributions",
+    }.get(method, method)
+
+
+def _overview_panels(overview: Mapping[str, Any], key: str) -> list[Panel]:
+    genes, patients = overview["genes"], overview["patients"]
+    if not genes or not patients:
+        return []
+    states = pd.DataFrame(
+        [list(gene["states"]) for gene in genes],
+        index=[gene["gene"] for gene in genes],
+        columns=[patient["patient"] for patient in patients],
+    )
+    response = pd.Series([patient["response"] for patient in patients], index=states.columns)
+    watched = frozenset(gene["gene"] for gene in genes if gene["watched"])
+    return [_panel("", "", figures.overview(states, response, watched, key=key))]

@@ -1,0 +1,313 @@
+"""Writing items, the model and its registration into MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trastuz_ml.errors import ConfigurationError, InputError
+from trastuz_ml.store.run_folder import Run
+from trastuz_ml.track.connection import (
+    default_uri,
+    full_address,
+    open_store,
+    quiet_mlflow,
+    reported,
+    without_password,
+)
+from trastuz_ml.track.items import FileItem, Item, Metric, Parameter, TableItem, Tag, TextItem
+
+LOADER = "trastuz_ml.predict.pyfunc"
+# MLflow takes 100 parameters, 100 tags and 1,000 entities in one batch.
+_FEW, _MANY = 100, 800
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Where a run went.
+
+    Attributes
+    ----------
+    uri : str
+        Tracking address, without user and password.
+    experiment_id, run_id : str
+        MLflow's identifiers.
+    model_version : str or None
+        Version in the registry, when the model was registered.
+    """
+
+    uri: str
+    experiment_id: str
+    run_id: str
+    model_version: str | None = None
+
+
+def track(
+    run: Run,
+    items: Iterable[Item],
+    *,
+    uri: str | None = None,
+    experiment: str,
+    bundle_folder: Path | None = None,
+    register: str | None = None,
+    alias: str | None = None,
+    pip_requirements: Sequence[str],
+) -> Tracked:
+    """Store a run in MLflow: one batch of numbers, one folder of artifacts, one model.
+
+    Parameters
+    ----------
+    run : Run
+        Gives the name, and the place of the default database.
+    items : iterable of Item
+        From :func:`trastuz_ml.track.items.items_of`; figures are further ``FileItem``.
+    uri : str, optional
+        Any MLflow tracking address; ``mlflow.db`` beside the run's folder when not given.
+    experiment : str
+        MLflow experiment, made when it is not there.
+    bundle_folder : Path, optional
+        Stored model, logged as a pyfunc that the package's own loader reads: nothing is pickled.
+    register, alias : str, optional
+        Name in the model registry, and the alias that the new version is given.
+    pip_requirements : sequence of str
+        What serving the model needs; never inferred.
+
+    Returns
+    -------
+    Tracked
+        Identifiers of what was written.
+
+    Raises
+    ------
+    ConfigurationError
+        If the store cannot be reached or written, or a registration lacks a model.
+    InputError
+        If a file to be logged is missing or the bundle's features cannot be read.
+
+    Notes
+    -----
+    The run ends as ``FINISHED``; as ``FAILED`` on an error, as ``KILLED`` when interrupted or terminated.
+    Both are raised further.
+    """
+    if (register and bundle_folder is None) or (alias and not register):
+        raise ConfigurationError("To register, give a stored model and a name; to give an alias, register.")
+    address = full_address(uri or default_uri(run.folder.parent if run.folder else Path("runs")))
+    with quiet_mlflow(), reported(address), _terminable():
+        client, experiment_id = open_store(address, experiment)
+        run_id = client.create_run(experiment_id, run_name=run.name).info.run_id
+        version = None
+        with _ended(client, run_id):
+            _write(client, run_id, items)
+            if bundle_folder is not None:
+                model = _log_model(client, experiment_id, run_id, bundle_folder, list(pip_requirements))
+                version = _register(client, model, run_id, address, register, alias) if register else None
+    return Tracked(without_password(address), experiment_id, run_id, version)
+
+
+def open_command(tracked: Tracked, port: int = 5000) -> str:
+    """Return the shell command that opens the MLflow page on this machine, and below it the run's address.
+
+    A server has its page already: then only the address is returned.
+
+    Examples
+    --------
+    >>> print(open_command(Tracked("http://mlflow.clinic", "3", "8f0c")))
+    http://mlflow.clinic/#/experiments/3/runs/8f0c
+    """
+    path = f"/#/experiments/{tracked.experiment_id}/runs/{tracked.run_id}"
+    if tracked.uri.startswith(("http://", "https://")):
+        return tracked.uri.rstrip("/") + path
+    silent = "MLFLOW_DISABLE_TELEMETRY=true " if os.name == "posix" else ""
+    store = shlex.quote(tracked.uri) if os.name == "posix" else f'"{tracked.uri}"'
+    command = f"{silent}{_program()} ui --backend-store-uri {store} --host 127.0.0.1 --port {port}"
+    return f"{command}\nhttp://127.0.0.1:{port}{path}"
+
+
+def _program() -> str:
+    """Return how the shell finds the mlflow of this Python, also when its environment is not activated."""
+    own = Path(sys.executable).parent / "mlflow"
+    found = shutil.which("mlflow")
+    if (found and Path(found) == own) or not own.exists():
+        return "mlflow"
+    beneath = own.is_relative_to(Path.cwd())
+    return shlex.quote(str(own.relative_to(Path.cwd()) if beneath else own))
+
+
+# --- The state of a run -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _ended(client: Any, run_id: str) -> Iterator[None]:
+    """Give the run its last state, whatever happens: MLflow itself would leave it running."""
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        client.set_terminated(run_id, status)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise, so that the run is closed; a handler that the caller has set is left alone."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+# --- Items --------------------------------------------------------------------------------------------
+
+
+def _write(client: Any, run_id: str, items: Iterable[Item]) -> None:
+    parameters: list[Parameter] = []
+    metrics: list[Metric] = []
+    tags: list[Tag] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for item in items:
+            match item:
+                case Parameter():
+                    parameters.append(item)
+                case Metric():
+                    metrics.append(item)
+                case Tag():
+                    tags.append(item)
+                case _:
+                    _stage(item, Path(folder))
+        _log_batches(client, run_id, parameters, metrics, tags)
+        if any(Path(folder).iterdir()):
+            client.log_artifacts(run_id, folder)
+
+
+def _stage(item: TableItem | TextItem | FileItem, folder: Path) -> None:
+    """Lay an artifact where it will be among the artifacts of the run."""
+    match item:
+        case TableItem(name, frame):
+            path = folder / "tables" / f"{name}.tsv"
+            path.parent.mkdir(exist_ok=True)
+            frame.to_csv(path, sep="\t", index=False, lineterminator="\n")
+        case TextItem(place, text):
+            path = folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        case FileItem(place, source):
+            if not source.is_file():
+                raise InputError(f"{source} was to be tracked and is not there; make it first.")
+            path = folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
+
+
+def _log_batches(
+    client: Any, run_id: str, parameters: list[Parameter], metrics: list[Metric], tags: list[Tag]
+) -> None:
+    """Log everything in one batch, or in as few as MLflow's limits allow."""
+    from mlflow import entities
+
+    now = int(time.time() * 1000)
+    batches = max(-(-len(parameters) // _FEW), -(-len(tags) // _FEW), -(-len(metrics) // _MANY))
+    for i in range(batches):
+        few, many = slice(i * _FEW, (i + 1) * _FEW), slice(i * _MANY, (i + 1) * _MANY)
+        client.log_batch(
+            run_id,
+            metrics=[entities.Metric(m.key, m.value, now, m.step) for m in metrics[many]],
+            params=[entities.Param(p.key, p.value) for p in parameters[few]],
+            tags=[entities.RunTag(t.key, t.value) for t in tags[few]],
+        )
+
+
+# --- The model ----------------------------------------------------------------------------------------
+
+
+def _log_model(client: Any, experiment_id: str, run_id: str, bundle: Path, requirements: list[str]) -> Any:
+    """Log a bundle through the client alone: the fluent functions would need a global tracking address."""
+    import mlflow.pyfunc
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    signature = _signature(bundle)
+    model = client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
+    status = "FAILED"
+    try:
+        about = Model(
+            artifact_path=model.artifact_location, run_id=run_id, model_uuid=model.model_id,
+            model_id=model.model_id,
+        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            mlflow.pyfunc.save_model(
+                Path(folder, "model"), loader_module=LOADER, data_path=str(bundle), signature=signature,
+                pip_requirements=requirements, mlflow_model=about,
+            )  # fmt: skip
+            client.log_model_artifacts(model.model_id, str(Path(folder, "model")))
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        status = "READY"
+    finally:
+        client.finalize_logged_model(model.model_id, status)
+    return model
+
+
+def _signature(bundle: Path) -> Any:
+    """Sign the features of the model: levels are text, all else numbers; missing is empty, not absent."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    path = bundle / "features.json"
+    try:
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        columns = list(_input_columns(features))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} does not list the features of a model: {error!r}. Export it again.") from error
+    # Every column is required: a mistyped gene must not pass for a gene that was not covered.
+    inputs = Schema([ColSpec(kind, name) for name, kind in columns]) if columns else None
+    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")]))
+
+
+def _input_columns(features: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield name and type of each column that the served model reads; the block tells namesakes apart."""
+    times = Counter(feature["name"] for feature in features)
+    for feature in features:
+        name, block = feature["name"], feature["block"]
+        spelled = feature["kind"] == "category" or feature["levels"]
+        yield name if times[name] == 1 else f"{name} ({block})", "string" if spelled else "double"
+
+
+def _register(client: Any, model: Any, run_id: str, uri: str, name: str, alias: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # A database store looks ``models:/`` up at the global address, which is not ours; a server at its own.
+    remote = uri.startswith(("http://", "https://"))
+    source = f"models:/{model.model_id}" if remote else model.artifact_location
+    version = client.create_model_version(name, source, run_id=run_id, model_id=model.model_id)
+    if alias:
+        client.set_registered_model_alias(name, alias, str(version.version))
+    return str(version.version)

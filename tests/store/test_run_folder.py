@@ -1,0 +1,131 @@
+"""A run's folder comes back as it was, or is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from pandas.testing import assert_frame_equal
+
+from trastuz_ml import schema
+from trastuz_ml.errors import InputError, OutputExistsError
+from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.store.run_folder import Run
+
+TABLES = {
+    "findings": schema.FINDINGS,
+    "out_of_fold": schema.OUT_OF_FOLD,
+    "choices": schema.CHOICES,
+    "inner_errors": schema.INNER_ERRORS,
+    "scores": schema.SCORES,
+    "comparisons": schema.COMPARISONS,
+    "contributions": schema.CONTRIBUTIONS,
+    "explained": schema.EXPLAINED,
+    "gene_contributions": schema.GENE_CONTRIBUTIONS,
+    "watched": schema.WATCHED,
+}
+
+
+def some_rows(table: schema.Table) -> pd.DataFrame:
+    """Return two made-up rows, the second with what may be missing missing."""
+    values = {"text": ["a", "ä"], "integer": [1, 2], "number": [0.1, np.nan], "flag": [True, False]}
+    return schema.conform(pd.DataFrame({c.name: values[c.kind] for c in table.columns}), table)
+
+
+@pytest.fixture
+def run() -> Run:
+    cells = sp.csr_array(np.array([[1, 0], [0, 0]], dtype=np.float32))
+    matrix = GeneMatrix(
+        ("P1", "P2"), ("ANKRD44", "TP53"), cells, np.array([0, 1]), np.array([[True, True], [False, True]]),
+        "binary", ("missense",),
+    )  # fmt: skip
+    tables = {name: some_rows(table) for name, table in TABLES.items()}
+    tables["out_of_fold"]["model"] = ["chosen", "prevalence"]
+    patients = pd.DataFrame({"patient": ["P1", "P2"], "response": [1, 0]})
+    return Run("demo", True, {"seed": 1}, {"sources": []}, patients, matrix, **tables)
+
+
+def test_run__comes_back_as_it_was(run, tmp_path):
+    run.save(tmp_path / "demo")
+    back = Run.load(tmp_path / "demo")
+    for name in [*TABLES, "patients"]:
+        assert_frame_equal(getattr(back, name), getattr(run, name))
+    assert back.matrix == run.matrix
+    assert (back.name, back.simulated, back.configuration, back.folder) == (
+        "demo", True, {"seed": 1}, tmp_path / "demo",
+    )  # fmt: skip
+    assert back.models == ["chosen", "prevalence"]
+
+
+def test_run__same_run_same_bytes(run, tmp_path):
+    run.save(tmp_path / "a")
+    run.save(tmp_path / "b")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_run__an_existing_run_is_kept_without_force(run, tmp_path):
+    run.save(tmp_path / "demo")
+    other = dataclasses.replace(run, name="other")
+    with pytest.raises(OutputExistsError, match="--force"):
+        other.save(tmp_path / "demo")
+    assert Run.load(tmp_path / "demo").name == "demo"
+    other.save(tmp_path / "demo", force=True)
+    assert Run.load(tmp_path / "demo").name == "other"
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+
+
+def test_run__an_interrupted_save_leaves_the_old_run(run, tmp_path, monkeypatch):
+    run.save(tmp_path / "demo")
+
+    def interrupted(self, path: Path, *, force: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GeneMatrix, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dataclasses.replace(run, name="other").save(tmp_path / "demo", force=True)
+    monkeypatch.undo()
+    assert Run.load(tmp_path / "demo").name == "demo"
+    dataclasses.replace(run, name="third").save(tmp_path / "demo", force=True)
+    assert Run.load(tmp_path / "demo").name == "third"
+
+
+def test_run__a_bare_name_is_looked_up_under_runs(run, tmp_path, monkeypatch):
+    run.save(tmp_path / "runs" / "demo")
+    monkeypatch.chdir(tmp_path)
+    assert Run.load("demo").name == "demo"
+
+
+def test_run__a_folder_without_a_run_is_refused_with_the_remedy(tmp_path):
+    with pytest.raises(InputError, match=r"no run\.json in it. Make one with `trastuz-ml train`"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["out_of_fold.parquet", "patients.parquet", "matrix.parquet", "matrix.json"])
+def test_run__a_missing_file_is_refused(run, tmp_path, name):
+    run.save(tmp_path / "demo")
+    (tmp_path / "demo" / name).unlink()
+    with pytest.raises(InputError, match="demo"):
+        Run.load(tmp_path / "demo")
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "run.json", "matrix.parquet"])
+def test_run__a_damaged_file_is_refused(run, tmp_path, name):
+    run.save(tmp_path / "demo")
+    path = tmp_path / "demo" / name
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError, match="demo"):
+        Run.load(tmp_path / "demo")
+
+
+def test_run__another_format_is_refused(run, tmp_path):
+    run.save(tmp_path / "demo")
+    about = json.loads((tmp_path / "demo/run.json").read_text())
+    (tmp_path / "demo/run.json").write_text(json.dumps(about | {"format": 99}))
+    with pytest.raises(InputError, match="format 99"):
+        Run.load(tmp_path / "demo")

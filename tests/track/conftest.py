@@ -1,0 +1,158 @@
+"""A made-up run with real-looking identifiers, and its tracking, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from trastuz_ml import schema
+from trastuz_ml.cohort.pseudonyms import pseudonyms
+from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.learn.design import Feature
+from trastuz_ml.learn.fitted import FittedModel, LinearLogit
+from trastuz_ml.learn.transformers import Preparation
+from trastuz_ml.schema import conform
+from trastuz_ml.store.bundle import make_bundle, save_bundle
+from trastuz_ml.store.run_folder import Run
+from trastuz_ml.track.items import FileItem, items_of
+from trastuz_ml.track.mlflow_writer import Tracked, track
+
+PATIENTS = tuple(f"PATIENT-{i:04d}" for i in range(24))
+STRANGER = "PATIENT-9999"
+MODELS = ("chosen", "l2-logistic:both")
+GENES = ("ANKRD44", "TP53", "TTN")
+FEATURES = (
+    Feature("TP53", "gene", "gene"),
+    Feature("age", "covariate", "number"),
+    Feature("subtype", "covariate", "category", ("her2", "luminal")),
+    Feature("grade", "covariate", "number", ("low", "middle", "high")),
+    Feature("age", "gene", "gene"),  # a gene called like a covariate
+)
+KEY = bytes(range(32))
+REQUIREMENTS = ["trastuz-ml"]
+
+
+def make_run(folder: Path | None = None, *, simulated: bool = True) -> Run:
+    """Two models, two repeats of three folds, 24 patients of whom every third responded."""
+    response = np.array([i % 3 == 0 for i in range(24)], dtype=int)
+    design = [(m, r, f, p) for m in MODELS for r in range(2) for f in range(3) for p in range(f * 8, f * 8 + 8)]
+    out_of_fold = pd.DataFrame(
+        [(m, r, f, PATIENTS[p], response[p], 0.2 + 0.5 * response[p] + p / 100) for m, r, f, p in design],
+        columns=schema.OUT_OF_FOLD.names,
+    )
+    contributions = pd.DataFrame(
+        [
+            (m, p, g, "gene", 1.0, (-1) ** i * i, 0.5)
+            for m in MODELS
+            for i, p in enumerate(PATIENTS)
+            for g in GENES
+        ],
+        columns=schema.CONTRIBUTIONS.names,
+    )
+    scores = [(m, "AUROC", 0.7, 0.6, 0.8, "Nadeau-Bengio") for m in MODELS]
+    scores += [(m, "calibration slope", np.nan, np.nan, np.nan, "refused") for m in MODELS]
+    findings = [
+        ("warning", "not-on-roster", STRANGER, f"calls.maf, {STRANGER}", 1, f"{STRANGER} is not on the roster"),
+        ("note", "no-calls", PATIENTS[7], "calls.maf", 2, f"{PATIENTS[7]} and {PATIENTS[8]} have no calls"),
+    ]
+    values = sp.csr_array(np.eye(24, 3, dtype=np.float32))
+    covered = np.ones((1, 3), dtype=bool)
+    return Run(
+        name="made-up",
+        simulated=simulated,
+        configuration={
+            "name": "made-up",
+            "data": "/home/somebody/hospital",
+            "calls": {"files": [f"vcf/{PATIENTS[3]}/{PATIENTS[3]}_tumour.vcf.gz", f"{STRANGER}.vcf.gz"]},
+            "roster": {"file": "clinic/roster.tsv", "filter": {"ER/PR": ["N/A"], "patient": [PATIENTS[2]]}},
+            "models": list(MODELS),
+            "tracking": {"uri": "postgresql://ann:secret@db.clinic/mlflow", "alias": None},
+        },
+        provenance={
+            "sources": [
+                {"name": f"{PATIENTS[3]}_tumour.vcf.gz", "sha256": "a" * 64, "rows_in": 9, "rows_kept": 8},
+                {"name": "roster.tsv", "sha256": "b" * 64, "rows_in": 25, "rows_kept": 24},
+            ],
+            "plan": {"fingerprint": "f00d", "repeats": 2, "folds": 3},
+            "exported": "l2-logistic:both",
+            "code": {"version": "0.1.0", "sha256": "c" * 64},
+            "versions": {"numpy": "2.4.6"},
+        },
+        patients=pd.DataFrame({"patient": PATIENTS, "response": response, "burden": 3}),
+        matrix=GeneMatrix(PATIENTS, GENES, values, np.zeros(24, dtype=np.intp), covered, "binary", ("missense",)),
+        findings=conform(pd.DataFrame(findings, columns=schema.FINDINGS.names), schema.FINDINGS),
+        out_of_fold=conform(out_of_fold, schema.OUT_OF_FOLD),
+        choices=schema.empty(schema.CHOICES),
+        inner_errors=schema.empty(schema.INNER_ERRORS),
+        scores=conform(pd.DataFrame(scores, columns=schema.SCORES.names), schema.SCORES),
+        comparisons=schema.empty(schema.COMPARISONS),
+        contributions=conform(contributions, schema.CONTRIBUTIONS),
+        explained=schema.empty(schema.EXPLAINED),
+        gene_contributions=schema.empty(schema.GENE_CONTRIBUTIONS),
+        watched=schema.empty(schema.WATCHED),
+        folder=folder,
+    )
+
+
+def make_model(folder: Path) -> Path:
+    """A stored logistic model on five features of three kinds."""
+    rng = np.random.default_rng(1)
+    X = rng.integers(0, 2, (12, len(FEATURES))).astype(np.float32)
+    preparation = Preparation(tuple(f.kind for f in FEATURES)).fit(X)
+    width = preparation.transform(X).shape[1]
+    fitted = FittedModel(
+        MODELS[1], np.arange(len(FEATURES)), preparation, LinearLogit(np.linspace(-1, 1, width), 0.3)
+    )
+    card = {
+        "response": {"column": "response", "positive": ["yes"], "negative": ["no"]},
+        "patients": 24, "responders": 8, "scores": [], "sources": [], "limits": ["made up"],
+    }  # fmt: skip
+    save_bundle(make_bundle("made-up", fitted, FEATURES, "binary", ("missense",), card, True), folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with everything that was written for the made-up run."""
+
+    root: Path
+    run: Run
+    names: dict[str, str]
+    model: Path
+    tracked: Tracked
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.root.as_posix()}/runs/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def names() -> dict[str, str]:
+    return pseudonyms(PATIENTS, KEY)
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    return make_run()
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory, names: dict[str, str]) -> Place:
+    """The made-up run, tracked once in a folder whose name has a space, with model, figure and report."""
+    root = tmp_path_factory.mktemp("a place")
+    run, model = make_run(root / "runs" / "made-up"), make_model(root / "models" / "made-up")
+    report, figure = root / "report.html", root / "roc.svg"
+    report.write_text(f"<p>{json.dumps(sorted(names.values()))}</p>", encoding="utf-8")
+    figure.write_text("<svg/>", encoding="utf-8")
+    items = [*items_of(run, names, report=report), FileItem("figures/roc.svg", figure)]
+    tracked = track(
+        run, items, experiment="made-up cohorts", bundle_folder=model, register="made-up", alias="champion",
+        pip_requirements=REQUIREMENTS,
+    )  # fmt: skip
+    return Place(root, run, names, model, tracked)
