@@ -7,7 +7,7 @@ import pytest
 
 from trastuz_ml import schema
 from trastuz_ml.calls.maf import read_maf
-from trastuz_ml.calls.write_maf import MAF_COLUMNS, whole_file, write_maf
+from trastuz_ml.calls.write_maf import MAF_COLUMNS, write_maf
 from trastuz_ml.errors import InputError
 
 
@@ -101,10 +101,3 @@ def test_write_maf__a_failure_leaves_the_older_file(tmp_path):
 def test_write_maf__a_frame_that_is_no_calls_table_is_refused(tmp_path):
     with pytest.raises(InputError, match="gene"):
         write_maf(pd.DataFrame({"patient": ["P1"]}), tmp_path / "a.maf")
-
-
-def test_whole_file__is_not_there_until_it_is_complete(tmp_path):
-    with whole_file(tmp_path / "a.txt") as file:
-        file.write(b"half")
-        assert not (tmp_path / "a.txt").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -191,7 +191,7 @@ def test_write_vcf__a_sample_name_that_breaks_the_header_is_refused(tmp_path, pa
 
 
 def test_write_vcf__every_simulated_patient_passes_the_strict_reader(tmp_path):
-    cohort = simulate_cohort(40, seed=4)
+    cohort = simulate_cohort(15, seed=4)
     cohort.write(tmp_path, formats=("vcf",))
     found = 0
     for patient in cohort.roster["patient"]:

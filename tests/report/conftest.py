@@ -84,7 +84,9 @@ class Maker:
         values = sp.csr_array(mutated.astype(np.float32))
         er = rng.random(n) < 0.6
         signal = -0.9 - 1.2 * er + 0.8 * mutated[:, genes.index("TP53")] - 1.8 * mutated[:, genes.index("ANKRD44")]
-        response = (rng.random(n) < 1 / (1 + np.exp(-signal))).astype(int)
+        # The third with the highest noisy signal responds: both classes are in every fold, however small the run.
+        noisy = signal + rng.logistic(size=n)
+        response = (noisy >= np.quantile(noisy, 0.7)).astype(int)
         ids = [f"PATIENT-{i:04d}" for i in range(1, n + 1)]
         frame = pd.DataFrame(
             {
@@ -146,10 +148,10 @@ class Maker:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         carriers, covered = matrix.carriers(), matrix.covered_patients()
         per_feature, long = [], []
-        for model in MODELS:
+        for model in list(MODELS)[1:]:
             scale = "probability" if "forest" in model else "log-odds"
             features = [(covariate, schema.COVARIATE), ("age", schema.COVARIATE)] if "genes" not in model else []
-            features += [(g, schema.GENE) for g in matrix.genes] if ":" in model or model == "chosen" else []
+            features += [(g, schema.GENE) for g in matrix.genes] if ":" in model else []
             features = {"burden-only": [("mutational burden (log calls)", schema.BURDEN)], "prevalence": []}.get(
                 model, features
             )
@@ -170,7 +172,7 @@ class Maker:
                     long.append(
                         pd.DataFrame(
                             {
-                                "model": model, "repeat": 0, "fold": 0, "patient": patients["patient"],
+                                "model": model, "patient": patients["patient"],
                                 "feature": feature, "block": block, "value": 1.0,
                                 "contribution": rng.normal(0, 0.1, len(patients)),
                             }
@@ -255,14 +257,13 @@ def _configuration(covariate: str) -> dict:
 def _provenance(fingerprint: str) -> dict:
     return {
         "sources": [
-            {"name": "calls.maf", "sha256": "9f2c" * 16, "rows": 8524},
-            {"name": "roster.tsv", "sha256": "07ab" * 16, "rows": 168},
+            {"name": "calls.maf", "sha256": "9f2c" * 16, "rows_in": 16134, "rows_kept": 8524},
+            {"name": "roster.tsv", "sha256": "07ab" * 16, "rows_in": 168, "rows_kept": 160},
         ],
         "versions": {"trastuz-ml": "0.1.0", "numpy": "2.4.6", "scikit-learn": "1.9.1", "xgboost": "3.2.0"},
-        "code": "9412cd8",
+        "code": {"version": "0.1.0", "sha256": "c0de" * 16},
         "plan": {"fingerprint": fingerprint, "repeats": 2, "folds": 5},
-        "picked": "elastic-net:both",
-        "features": [],
+        "exported": "elastic-net:both",
     }
 
 

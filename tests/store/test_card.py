@@ -29,6 +29,7 @@ def card() -> dict:
         "threshold": 0.31,
         "sources": [{"name": "calls.maf", "sha256": "ab" * 32}],
         "versions": {"python": "3.11.9"},
+        "inputs": {"patient": "patient"},
         "limits": ["Single-arm cohort:\nresponse to the regimen given."],
     }
 

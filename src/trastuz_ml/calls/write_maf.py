@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +12,7 @@ from pyarrow import csv
 
 from trastuz_ml import schema
 from trastuz_ml.errors import InputError
+from trastuz_ml.files import whole_file
 
 MAF_COLUMNS: tuple[str, ...] = (
     "Hugo_Symbol", "Chromosome", "Start_Position", "End_Position", "Variant_Classification", "Variant_Type",
@@ -25,38 +23,6 @@ MAF_COLUMNS: tuple[str, ...] = (
 _SUBSTITUTIONS = {1: "SNP", 2: "DNP", 3: "TNP"}  # longer ones are ONP
 # Rows turned into text at a time: bounds the memory of writing ten million calls.
 _ROWS_AT_A_TIME = 500_000
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing that appears under its name only when it is complete.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The final name. An older file of that name is replaced in one step, at the end.
-
-    Yields
-    ------
-    file
-        A binary file under a temporary name in the same folder, removed again if writing fails.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with whole_file(Path(folder, "note.txt")) as file:
-    ...         _ = file.write(b"all of it")
-    ...     Path(folder, "note.txt").read_text()
-    'all of it'
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_maf(
@@ -100,7 +66,7 @@ def write_maf(
     path = Path(path)
     calls = schema.conform(calls, schema.CALLS)
     layout = csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
-    with whole_file(path) as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         for line in (comment or "").splitlines():
             file.write(f"# {line}\n".encode())
         file.write(("\t".join(MAF_COLUMNS) + "\n").encode())

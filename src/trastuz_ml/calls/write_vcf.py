@@ -11,8 +11,8 @@ import pandas as pd
 
 from trastuz_ml import schema
 from trastuz_ml.calls.effects import SO_OF_MAF
-from trastuz_ml.calls.write_maf import whole_file
 from trastuz_ml.errors import InputError
+from trastuz_ml.files import whole_file
 
 CSQ_FIELDS: tuple[str, ...] = (
     "Allele", "Consequence", "IMPACT", "SYMBOL", "Gene", "Feature_type", "Feature", "BIOTYPE", "HGVSc",
@@ -93,7 +93,7 @@ def write_vcf(
     if len(others):
         raise InputError(f"{path}: expected calls of {patient} only, found one of {others.iloc[0]}.")
     records = _records(calls, path)
-    with whole_file(path) as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         for line in (*_header(calls, patient, comment), *records):
             file.write(f"{line}\n".encode())
 

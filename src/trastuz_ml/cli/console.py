@@ -58,12 +58,12 @@ def say_table(table: pd.DataFrame) -> None:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in table.columns:
         numeric = table[name].dtype.kind in "iuf"
-        grid.add_column(str(name), justify="right" if numeric else "left", no_wrap=numeric)
+        grid.add_column(str(name), justify="right" if numeric else "left", no_wrap=name != "message")
     for row in table.itertuples(index=False):
-        # Text, not markup: a gene named [red] is shown as it is.
         grid.add_row(*(_cell(value) for value in row))
-    console = Console(markup=False, highlight=False, emoji=False)
-    console.print(grid, width=max(console.width, 100) if not console.is_terminal else None)
+    # Text, not markup: a gene named [red] is shown as it is. A file or pipe has no width to keep to.
+    width = None if sys.stdout.isatty() else 160
+    Console(markup=False, highlight=False, emoji=False, width=width).print(grid)
 
 
 def _cell(value: Any) -> str:
@@ -80,8 +80,14 @@ def progress(*, quiet: bool) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),

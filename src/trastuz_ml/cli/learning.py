@@ -33,8 +33,8 @@ def train(
 ) -> None:
     """Validate and explain every model, store the chosen one, track the run and write its report."""
     from trastuz_ml.experiment.configuration import read_experiment
-    from trastuz_ml.experiment.train import train as train_models
     from trastuz_ml.experiment.publish import publish, require_outputs_free
+    from trastuz_ml.experiment.train import train as train_models
 
     settings = read_experiment(experiment, data=data)
     require_outputs_free(settings, runs, models, force=force)
@@ -139,9 +139,7 @@ def explain(
     if loaded.simulated:
         note("These patients are SIMULATED.")
     say_table(shown)
-    say(
-        "Contributions are SHAP values of left-out patients: they speak of the model, not of biology."
-    )
+    say("Contributions are SHAP values of left-out patients: they speak of the model, not of biology.")
 
 
 def _unknown_gene(gene: str, run: Run) -> str:

@@ -16,12 +16,9 @@ def predict(
     calls: Annotated[list[Path], typer.Option("--calls", metavar="FILE", help="Calls (MAF); may be repeated.")],
     patients: Annotated[Path, typer.Option("--patients", metavar="FILE", help="Roster of the new patients.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv or .parquet.")],
-    experiment: Annotated[
+    covered: Annotated[
         Path | None,
-        typer.Option(
-            "--experiment", metavar="FILE",
-            help="Read calls and roster as this experiment says; by default as the training experiment did.",
-        ),
+        typer.Option("--covered", metavar="FILE", help="Genes of the new assay, one a line; an exome by default."),
     ] = None,
     explain: Annotated[int, typer.Option("--explain", min=0, help="Leading contributions of each patient.")] = 5,
     force: Force = False,
@@ -31,10 +28,11 @@ def predict(
     from trastuz_ml.experiment.new_patients import predict_files
     from trastuz_ml.predict.batch import write_predictions
     from trastuz_ml.store.bundle import load_model
+    from trastuz_ml.store.run_folder import require_free
 
-    check_output(out, force=force)
+    require_free(out, force=force)
     bundle = load_model(model)
-    table, findings = predict_files(bundle, calls, patients, experiment, explain=explain)
+    table, findings = predict_files(bundle, calls, patients, covered=covered, explain=explain)
     write_predictions(table, out, force=force)
     refused = int((table["refusal"] != "").sum())
     if as_json:

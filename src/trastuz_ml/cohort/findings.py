@@ -39,6 +39,12 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     return conform(pd.DataFrame(columns, columns=FINDINGS.names), FINDINGS)
 
 
+def with_more(findings: pd.DataFrame, more: Iterable[Finding]) -> pd.DataFrame:
+    """Return a table of findings with others added at its end."""
+    added = findings_table(more)
+    return conform(pd.concat([findings, added], ignore_index=True), FINDINGS) if len(added) else findings
+
+
 def name_some(names: Iterable[str], most: int = 5) -> str:
     """Return a sorted list of names for a sentence, cut after ``most``.
 

@@ -31,6 +31,10 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _exome_only() -> dict[str, str | None]:
+    return {"exome": None}
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
 Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 
@@ -160,7 +164,7 @@ class Experiment(_Section):
     calls: Calls
     roster: Roster
     assays: dict[str, str | None] = Field(
-        default_factory=lambda: {"exome": None}, description="assay: gene list file, or nothing for an exome"
+        default_factory=_exome_only, description="assay: gene list file, or nothing for an exome"
     )
     features: Features = Features()
     watch: tuple[str, ...] = ("ANKRD44",)

@@ -86,9 +86,7 @@ def _patient_column(roster: pd.DataFrame, called: set[str], path: Path) -> tuple
 
 def _response_column(roster: pd.DataFrame, path: Path) -> tuple[str, str, list[str]]:
     few = [name for name in roster.columns if 2 <= roster[name].nunique() <= _MOST_LEVELS]
-    named = sorted(
-        (name for name in few if _RESPONSE_WORD.search(name)), key=lambda name: roster[name].nunique()
-    )
+    named = sorted((name for name in few if _RESPONSE_WORD.search(name)), key=lambda name: roster[name].nunique())
     for name in named or few:
         levels = sorted(roster[name].dropna().unique())
         positive = [level for word in _POSITIVE for level in levels if level.casefold() == word]

@@ -16,7 +16,7 @@ import pandas as pd
 from trastuz_ml.calls.maf import read_maf
 from trastuz_ml.cohort.assay import declare_assays
 from trastuz_ml.cohort.cohort import Cohort, Source, burden
-from trastuz_ml.cohort.findings import Finding, findings_table
+from trastuz_ml.cohort.findings import Finding, with_more
 from trastuz_ml.cohort.patients import read_roster, refuse_outcomes_in_disguise
 from trastuz_ml.experiment.configuration import Experiment, read_experiment
 from trastuz_ml.explain.contributions import contribution_tables, contributions_of, explained_table
@@ -30,7 +30,7 @@ from trastuz_ml.learn.fitted import FittedModel
 from trastuz_ml.learn.folds import SplitPlan, plan_splits
 from trastuz_ml.learn.scores import comparison_table, score_table
 from trastuz_ml.learn.validation import Tuning, Validation, fit_on_all, validate
-from trastuz_ml.schema import FINDINGS, NONSILENT, conform
+from trastuz_ml.schema import NONSILENT
 from trastuz_ml.store.run_folder import Run
 
 Progress = Callable[[str, int, int], None]
@@ -82,7 +82,7 @@ def build_features(experiment: Experiment, cohort: Cohort) -> tuple[GeneMatrix, 
     matrix, found = build_gene_matrix(
         cohort, encoding=features.encoding, effects=features.effects, always=experiment.watch
     )
-    return matrix, _with(cohort.findings, found)
+    return matrix, with_more(cohort.findings, found)
 
 
 def train(experiment: Experiment, *, workers: int | None = None, progress: Progress | None = None) -> Trained:
@@ -140,7 +140,7 @@ def _make_run(
         provenance=_provenance(cohort, plan, exported),
         patients=_patient_table(cohort),
         matrix=matrix,
-        findings=_with(findings, _refused_rows(explained)),
+        findings=with_more(findings, _refused_rows(explained)),
         out_of_fold=validation.out_of_fold,
         choices=validation.choices,
         inner_errors=validation.inner_errors,
@@ -166,12 +166,6 @@ def _refused_rows(explained: pd.DataFrame) -> list[Finding]:
                 f"rows of {model} whose contributions did not add up to the output, left out", int(count))
         for model, count in refused["model"].value_counts().sort_index().items()
     ]  # fmt: skip
-
-
-def _with(findings: pd.DataFrame, more: list[Finding]) -> pd.DataFrame:
-    if not more:
-        return findings
-    return conform(pd.concat([findings, findings_table(more)], ignore_index=True), FINDINGS)
 
 
 def _provenance(cohort: Cohort, plan: SplitPlan, exported: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,10 @@ def _booster_parts(estimator: BoostedTrees, prepared: Array) -> tuple[Array, Arr
 
 
 def _forest_parts(estimator: Forest, prepared: Array) -> tuple[Array, Array]:
-    import shap
+    with warnings.catch_warnings():
+        # Importing shap registers colour maps in a way that Matplotlib is about to forbid; nothing is drawn here.
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        import shap
 
     explainer = shap.TreeExplainer(estimator.forest, feature_perturbation="tree_path_dependent")
     parts = np.asarray(explainer.shap_values(prepared, check_additivity=False))[:, :, 1]

@@ -14,6 +14,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from trastuz_ml.errors import InputError, OutputExistsError
+from trastuz_ml.files import whole_file
 
 FORMAT = 1
 
@@ -138,14 +139,9 @@ class GeneMatrix:
             "not_covered": [np.flatnonzero(~row).tolist() for row in self.covered],
             "provenance": dict(self.provenance),
         }
-        temporary, temporary_sidecar = (
-            path.with_name(path.name + ".part"),
-            path.with_name(path.name + ".json.part"),
-        )
-        cells.astype({"patient": "str", "gene": "str"}).to_parquet(temporary, index=False)
-        temporary_sidecar.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-        temporary.replace(path)
-        temporary_sidecar.replace(sidecar)
+        with whole_file(sidecar) as partial_sidecar, whole_file(path) as partial:
+            cells.astype({"patient": "str", "gene": "str"}).to_parquet(partial, index=False)
+            partial_sidecar.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> GeneMatrix:

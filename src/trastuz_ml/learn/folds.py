@@ -110,9 +110,14 @@ def stratified_folds(
             + (f"the largest number of folds that works is {most}." if most > 1 else "no split works.")
         )
     grouped = len(np.unique(groups)) < len(groups)
-    splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(folds, shuffle=True, random_state=seed)
+    settings = {"n_splits": folds, "shuffle": True, "random_state": seed}
+    rows = np.zeros(len(response))
+    if grouped:
+        splits = StratifiedGroupKFold(**settings).split(rows, response, groups)
+    else:
+        splits = StratifiedKFold(**settings).split(rows, response)
     fold_of = np.empty(len(response), dtype=np.intp)
-    for fold, (_, out) in enumerate(splitter.split(np.zeros(len(response)), response, groups)):
+    for fold, (_, out) in enumerate(splits):
         if len(np.unique(response[out])) < 2:
             raise EvidenceError(
                 f"With {folds} folds, a fold holds one class only because groups must stay together; "

@@ -9,10 +9,11 @@ import pandas as pd
 
 from trastuz_ml.report.plain import records
 from trastuz_ml.report.wording import number, share, span
+from trastuz_ml.stats.intervals import NADEAU_BENGIO_COVERAGE
 
 CHOSEN, CLINICAL, AUROC = "chosen", "clinical-only", "AUROC"
-# How often intervals of a kind held the truth where 95 % is claimed, in simulated cohorts of 60 and 160.
-_COVERAGE: dict[str, str] = {"Nadeau-Bengio": "91 %"}
+# How often intervals of a kind held the truth where 95 % is claimed, in simulated cohorts.
+_COVERAGE: dict[str, float] = {"Nadeau-Bengio": NADEAU_BENGIO_COVERAGE}
 
 Row = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ def answer_content(
     -------
     dict
         ``sentences`` of the models, ``genes`` (sentences of the watched genes) and ``highlights`` (``label``,
-        ``value``, ``detail``).
+        ``value``, ``detail``), at most four: the score, what genes add, and the first two watched genes.
     """
     headline = headline_score(scores)
     gain = headline_gain(comparisons)
@@ -48,7 +49,7 @@ def answer_content(
         _picked_sentence(choices) if headline and headline["model"] == CHOSEN else "",
         _gain_sentence(gain),
     ]
-    highlights = [_headline_highlight(headline), _gain_highlight(gain), *map(_watched_highlight, watched)]
+    highlights = [_headline_highlight(headline), _gain_highlight(gain), *map(_watched_highlight, watched[:2])]
     return {
         "sentences": [sentence for sentence in sentences if sentence],
         "genes": [row["sentence"] for row in watched],
@@ -105,8 +106,10 @@ def coverage_of(kind: str) -> str:
     >>> coverage_of("Nadeau-Bengio, held the truth in 91 % of simulations")
     ''
     """
-    known = next((share for name, share in _COVERAGE.items() if name in kind), "")
-    return f"; such intervals held the truth in {known} of simulated cohorts" if known and "%" not in kind else ""
+    known = next((held for name, held in _COVERAGE.items() if name in kind), None)
+    if known is None or "%" in kind:
+        return ""
+    return f"; such intervals held the truth in {100 * known:.0f} % of simulated cohorts"
 
 
 def _against_chance(row: Row) -> str:
@@ -165,12 +168,14 @@ def _gain_highlight(row: Row | None) -> dict[str, str] | None:
 
 
 def _watched_highlight(row: Row) -> dict[str, str]:
+    value = f"{row['carriers'] or 0} of {row['covered'] or 0}"
     if row["status"]:
-        return {"label": row["gene"], "value": f"{row['carriers'] or 0} mutated", "detail": row["status"]}
+        reason = row["status"].partition(":")[0]
+        return {"label": f"{row['gene']} mutated", "value": value, "detail": reason}
     ends = span(row["low"], row["high"])
     return {
-        "label": row["gene"],
-        "value": f"{row['carriers']} mutated",
+        "label": f"{row['gene']} mutated",
+        "value": value,
         "detail": f"odds ratio {number(row['odds_ratio'])}{f' ({ends})' if ends else ''}",
     }
 

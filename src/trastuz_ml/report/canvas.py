@@ -97,7 +97,7 @@ def svg(axes: Axes, *, key: str, title: str, alternative: str) -> str:
     with mpl.rc_context({"svg.hashsalt": key, "svg.fonttype": "none"}), warnings.catch_warnings():
         # The reader's browser has glyphs that the measuring font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        axes.get_figure(root=True).savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        axes.figure.canvas.print_figure(buffer, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - drawn a line above, not received
     _strip(root)
     for element in root.iter():

@@ -145,6 +145,11 @@ def _facts(run: Run) -> dict[str, Any]:
     )
 
 
+def gene_sentences(run: Run) -> list[str]:
+    """Return what the run says of each watched gene, one sentence or two a gene."""
+    return [row["sentence"] for row in watched_content(run.watched)]
+
+
 def scores_content(scores: pd.DataFrame, models: Sequence[str]) -> dict[str, Any]:
     """Return the scores as models by scores, with what each interval is or why there is none.
 
@@ -206,7 +211,7 @@ def _provenance(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     """Return hashes, versions and configuration, without identifiers and without folders of a machine."""
     harmless = frozenset({*run.matrix.genes, *map(str, run.watched["gene"]), *run.models})
     known = plain(run.provenance)
-    kept = {key: known.get(key) for key in ("plan", "picked", "code", "versions", "sources")}
+    kept = {key: known.get(key) for key in ("plan", "exported", "code", "versions", "sources")}
     kept["sources"] = _sources(kept["sources"])
     clean = without_identifiers({**kept, "configuration": plain(run.configuration)}, hidden, harmless)
     return {
@@ -217,10 +222,9 @@ def _provenance(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
 
 
 def _sources(sources: Any) -> list[dict[str, Any]]:
-    """Return the sources as rows, whether they were recorded as a list or under their names."""
-    if isinstance(sources, Mapping):
-        return [{"name": name, **(s if isinstance(s, Mapping) else {"sha256": s})} for name, s in sources.items()]
-    return [dict(source) for source in sources or []]
+    """Return the sources with the same four columns each, whatever was recorded."""
+    columns = ("name", "rows_in", "rows_kept", "sha256")
+    return [{column: source.get(column) for column in columns} for source in sources or []]
 
 
 def file_name(name: str) -> str:

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from trastuz_ml.stats.discrimination import roc_points
+from trastuz_ml.stats.intervals import wilson
 
 # Steps of the false positive rate at which the folds' curves are averaged.
 GRID: npt.NDArray[np.float64] = np.linspace(0.0, 1.0, 51)
-_Z = 1.959963984540054
 
 
 def mean_roc(out_of_fold: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +97,8 @@ def calibration_groups(out_of_fold: pd.DataFrame) -> pd.DataFrame:
             predicted=("probability", "mean"), observed=("response", "mean"), patients=("response", "size")
         )
         patients = means["patients"].to_numpy(float) / rows["repeat"].nunique()
-        low, high = wilson(means["observed"].to_numpy(float), patients)
+        ends = [wilson(float(p), float(n)) for p, n in zip(means["observed"], patients, strict=True)]
+        low, high = [end.low for end in ends], [end.high for end in ends]
         groups.append(means.assign(model=model, low=low, high=high, patients=patients))
     columns = ["model", "predicted", "observed", "low", "high", "patients"]
     return pd.concat(groups, ignore_index=True)[columns] if groups else _no_rows(*columns)
@@ -108,27 +109,6 @@ def _quantile_group(probability: npt.NDArray[np.float64], patients: int) -> npt.
     wanted = int(np.clip(patients // 25, 3, 10))
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, wanted + 1)[1:-1]))
     return np.searchsorted(edges, probability, side="left")
-
-
-def wilson(
-    observed: npt.NDArray[np.float64], n: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return Wilson's 95 % interval of a proportion; ``n`` need not be whole.
-
-    Notes
-    -----
-    Wilson (1927), equation 1.
-
-    Examples
-    --------
-    >>> low, high = wilson(np.array([0.2]), np.array([50.0]))
-    >>> round(float(low[0]), 4), round(float(high[0]), 4)
-    (0.1124, 0.3304)
-    """
-    shrink = 1 + _Z**2 / n
-    centre = (observed + _Z**2 / (2 * n)) / shrink
-    half = _Z / shrink * np.sqrt(observed * (1 - observed) / n + _Z**2 / (4 * n**2))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
 def _no_rows(*columns: str) -> pd.DataFrame:

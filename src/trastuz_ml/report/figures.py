@@ -162,10 +162,10 @@ def leading_features(features: pd.DataFrame, model: str, scale: str, *, key: str
     axes.plot([0, 0], [-0.5, len(features) - 0.5], color=FAINT, lw=1, clip_on=False)
     for place, row in enumerate(features.itertuples()):
         effect = float("nan") if row.when_mutated is None else float(row.when_mutated)
-        colour = NEUTRAL if np.isnan(effect) else (canvas.TOWARDS if effect > 0 else canvas.AGAINST)
+        effect_text = "" if np.isnan(effect) else number(effect, _digits(longest), signed=True)
+        colour = {"+": canvas.TOWARDS, "−": canvas.AGAINST}.get(effect_text[:1], NEUTRAL)
         axes.barh(place, row.mean_abs, height=0.62, **canvas.token(colour))
         write(axes, 0, place, label(row.feature, 20), dx=-7, size=SMALL + 0.5, align="right")
-        effect_text = "" if np.isnan(effect) else number(effect, _digits(longest), signed=True)
         write(axes, row.mean_abs, place, effect_text, dx=_EDGE, align="left", colour=MUTED)
     for tick, align in ((0.0, "center"), (longest, "center")):
         write(axes, tick, len(features) - 0.5, number(tick, _digits(longest)), dy=-9, colour=MUTED, align=align)

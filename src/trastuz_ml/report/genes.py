@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.plain import plain, records
 from trastuz_ml.report.privacy import Pseudonyms
 from trastuz_ml.report.wording import number, p_value, span
@@ -39,16 +40,23 @@ def leading_content(run: Run) -> list[dict[str, Any]]:
 
 
 def _leading_of_model(model: str, rows: pd.DataFrame, method: str) -> dict[str, Any]:
-    known = rows[rows["mean_abs"].fillna(0) > 0]
+    # A feature that moves predictions a hundredth as much as the first one has a bar that nobody sees.
+    known = rows[rows["mean_abs"].fillna(0) > 0.01 * rows["mean_abs"].max()]
     top = known.sort_values(["mean_abs", "feature"], ascending=[False, True]).head(FEATURES_SHOWN)
-    reason = "" if len(top) else "No feature moves this model's predictions."
+    reason = "" if len(top) else "no feature moves this model's predictions."
     return {
         "model": model,
         "scale": str(top["scale"].iloc[0]) if len(top) else "",
         "method": method,
         "features": records(top.drop(columns=["model", "scale", "status"])),
-        "reason": reason if len(rows) else "No contributions were computed for this model.",
+        "reason": reason if len(rows) else _without_rows(model),
     }
+
+
+def _without_rows(model: str) -> str:
+    if model == CHOSEN:
+        return "whichever model a fold picked is explained under its own name."
+    return "no contributions were computed for this model."
 
 
 def watched_content(watched: pd.DataFrame) -> list[dict[str, Any]]:

@@ -16,21 +16,22 @@ def number(value: float | str | None, digits: int = 2, *, signed: bool = False) 
     value : float, str or None
         The number; ``None`` is missing, and ``"inf"`` stands for infinity, which JSON cannot hold.
     digits : int
-        Decimals kept.
+        Decimals kept; fewer from 10 upwards, where they would claim a precision that is not there.
     signed : bool
         Whether a positive number carries its plus sign.
 
     Examples
     --------
-    >>> number(0.7149), number(-0.05), number(0.021, signed=True), number(None), number("inf")
-    ('0.71', '−0.05', '+0.02', '–', '∞')
+    >>> number(0.7149), number(-0.05), number(0.021, signed=True), number(229.7), number(None), number("inf")
+    ('0.71', '−0.05', '+0.02', '230', '–', '∞')
     """
     if value is None or math.isnan(float(value)):
         return MISSING
     if math.isinf(float(value)):
         return "∞" if float(value) > 0 else "−∞"
-    text = f"{float(value):{'+' if signed else ''}.{digits}f}"
-    if float(text) == 0:
+    digits = min(digits, 0 if abs(float(value)) >= 99.95 else 1 if abs(float(value)) >= 9.995 else digits)
+    text = f"{float(value):{'+' if signed else ''},.{digits}f}"
+    if not text.strip("+-0.,"):
         text = text.lstrip("+-")
     return text.replace("-", "−")
 

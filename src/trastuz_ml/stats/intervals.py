@@ -106,7 +106,7 @@ def newcombe_auc(area: float, responders: int, others: int) -> Interval:
     --------
     >>> interval = newcombe_auc(1.0, 6, 6)
     >>> round(interval.low, 2), interval.high
-    (0.65, 1.0)
+    (0.69, 1.0)
     """
     z = float(norm.ppf(0.975))
     star = (responders + others) / 2 - 1
@@ -115,9 +115,12 @@ def newcombe_auc(area: float, responders: int, others: int) -> Interval:
         spread = 1 + star * (1 - a) / (2 - a) + star * a / (1 + a)
         return abs(a - area) - z * math.sqrt(a * (1 - a) * spread / (responders * others))
 
-    low = 0.0 if excess(1e-12) <= 0 else brentq(excess, 1e-12, area)
-    high = 1.0 if excess(1 - 1e-12) <= 0 else brentq(excess, area, 1 - 1e-12)
-    return Interval(float(low), float(high), "Newcombe")
+    # An area of exactly 0 or 1 solves the equation by itself; the end that is wanted lies inside.
+    tiny = 1e-12
+    inside = min(max(area, 1e-9), 1 - 1e-9)
+    low = 0.0 if area == 0 or excess(tiny) <= 0 else float(brentq(excess, tiny, inside))
+    high = 1.0 if area == 1 or excess(1 - tiny) <= 0 else float(brentq(excess, inside, 1 - tiny))
+    return Interval(low, high, "Newcombe")
 
 
 def wald(estimate: float, error: float) -> Interval:

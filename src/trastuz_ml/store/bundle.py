@@ -154,7 +154,7 @@ def make_bundle(
         "threshold": reduced.threshold,
         "versions": versions,
     }
-    whole = plain({"purpose": "", **card, **known})
+    whole = plain({"purpose": "", "inputs": {}, **card, **known})
     check_card(whole)
     return ModelBundle(name, reduced, features, encoding, tuple(effects), simulated, whole, versions=versions)
 

@@ -26,6 +26,7 @@ CARD_FIELDS: dict[str, str] = {
     "threshold": "probability from which a patient is called a responder",
     "sources": "list of mappings: name and sha256 of each file read",
     "versions": "mapping of package to version",
+    "inputs": "mapping: how calls and roster were read (patient column, call columns, sequenced, filter)",
     "limits": "list of sentences on what is not known or not covered",
 }
 _PURPOSE = (

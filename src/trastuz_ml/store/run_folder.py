@@ -129,14 +129,14 @@ gene_contributions, watched : pandas.DataFrame
                 for name, table in _TABLES.items()
             }
             patients = pd.read_parquet(path / "patients.parquet")
-        except (OSError, KeyError, ValueError) as error:
+            return cls(
+                about["name"], about["simulated"], about["configuration"], about["provenance"], patients,
+                GeneMatrix.load(path / "matrix.parquet"), **tables, folder=path,
+            )  # fmt: skip
+        except (OSError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"The run {path} is damaged: {error}.") from error
-        return cls(
-            about["name"], about["simulated"], about["configuration"], about["provenance"], patients,
-            GeneMatrix.load(path / "matrix.parquet"), **tables, folder=path,
-        )  # fmt: skip
+            raise InputError(f"The run {path} is damaged: {error!r}. Train again.") from error
 
 
 def require_free(output: Path, *, force: bool) -> None:

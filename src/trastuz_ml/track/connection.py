@@ -98,6 +98,8 @@ def quiet_mlflow() -> Iterator[None]:
     with warnings.catch_warnings():
         # MLflow's own tables use a loader that SQLAlchemy 2.1 calls deprecated: nothing we could change.
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated", DeprecationWarning)
+        # MLflow looks at type hints of its own classes when it is imported.
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
         # An example would be a row of the training cohort: none is stored on purpose.
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
         from mlflow.telemetry import set_telemetry_client

@@ -1,0 +1,58 @@
+"""ROC and calibration curves from an out-of-fold table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trastuz_ml.report.curves import calibration_groups, mean_roc
+from trastuz_ml.stats.discrimination import auc
+from trastuz_ml.store.run_folder import Run
+
+
+def test_mean_roc__area_is_the_mean_of_the_areas_within_the_folds(large: Run) -> None:
+    curves = dict(iter(mean_roc(large.out_of_fold).groupby("model")))
+    for model, rows in large.out_of_fold.groupby("model"):
+        curve = curves[model]
+        within = np.mean([auc(f["response"], f["probability"]) for _, f in rows.groupby(["repeat", "fold"])])
+        assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(within, abs=0.015)
+
+
+def test_mean_roc__rises_from_the_origin_to_one(large: Run) -> None:
+    for _, curve in mean_roc(large.out_of_fold).groupby("model"):
+        assert (np.diff(curve["tpr"]) >= -1e-12).all()
+        assert curve[["fpr", "tpr"]].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
+
+
+def test_mean_roc__constant_probability_is_the_diagonal() -> None:
+    table = pd.DataFrame({"model": "m", "repeat": 0, "fold": 0, "response": [0, 1, 0, 1], "probability": 0.3})
+    curve = mean_roc(table)
+    assert np.allclose(curve["fpr"], curve["tpr"])
+
+
+def test_mean_roc__fold_with_one_class_is_left_out() -> None:
+    table = pd.DataFrame({"model": "m", "repeat": 0, "fold": 0, "response": 1, "probability": [0.1, 0.2]})
+    assert mean_roc(table).empty
+
+
+def test_calibration__repeats_do_not_narrow_the_interval(large: Run) -> None:
+    once = large.out_of_fold.query("repeat == 0")
+    twice = pd.concat([once, once.assign(repeat=1)])
+    pd.testing.assert_frame_equal(calibration_groups(once), calibration_groups(twice))
+
+
+def test_calibration__groups_count_every_patient_once(large: Run) -> None:
+    groups = calibration_groups(large.out_of_fold)
+    assert groups.groupby("model")["patients"].sum().eq(160).all()
+    assert (groups["low"] <= groups["observed"]).all()
+    assert (groups["observed"] <= groups["high"]).all()
+
+
+def test_calibration__equal_probabilities_are_one_group(large: Run) -> None:
+    assert len(calibration_groups(large.out_of_fold.query("model == 'prevalence'"))) == 1
+
+
+def test_calibration__without_probabilities_there_is_no_group() -> None:
+    table = pd.DataFrame({"model": "m", "repeat": 0, "fold": 0, "response": [0, 1], "probability": np.nan})
+    assert calibration_groups(table).empty
