@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trastuz_ml.features.encoding import build_gene_matrix as build_gene_matrix
     from trastuz_ml.features.matrix import GeneMatrix as GeneMatrix
     from trastuz_ml.features.simulate import simulate_cohort as simulate_cohort
-    from trastuz_ml.predict.batch import predict as predict
+    from trastuz_ml.prediction.batch import predict as predict
     from trastuz_ml.report.html import compare as compare
     from trastuz_ml.store.bundle import load_model as load_model
     from trastuz_ml.store.run_folder import Run as Run
@@ -35,7 +35,7 @@ _HOMES: dict[str, str] = {
     "build_gene_matrix": "features.encoding",
     "compare": "report.html",
     "load_model": "store.bundle",
-    "predict": "predict.batch",
+    "predict": "prediction.batch",
     "read_experiment": "experiment.configuration",
     "read_maf": "calls.maf",
     "read_roster": "cohort.patients",

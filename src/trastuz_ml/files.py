@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trastuz_ml.errors import OutputExistsError
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -37,3 +39,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def require_free(output: Path, *, force: bool) -> None:
+    """Refuse an output that is already there.
+
+    Raises
+    ------
+    OutputExistsError
+        If it exists and ``force`` is false.
+    """
+    if output.exists() and not force:
+        raise OutputExistsError(f"{output} is already there; give --force to replace it.")

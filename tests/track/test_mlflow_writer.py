@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 from trastuz_ml.errors import ConfigurationError, InputError
-from trastuz_ml.predict.pyfunc import example_input, input_frame_columns
+from trastuz_ml.prediction.pyfunc import example_input, input_frame_columns
 from trastuz_ml.store.bundle import load_model
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.track import connection

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO, cast
 from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from trastuz_ml.calls.effects import effect_of_maf_class
 from trastuz_ml.errors import InputError
@@ -76,8 +80,8 @@ def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None, shee
     if path.suffix.lower() in {".xlsx", ".xlsm"}:
         header_line, raw = 0, _read_workbook(path, sheet)
     else:
-        header_line = _count_leading_comments(path)
-        raw = _read_text_table(path, header_line)
+        header_line, header = _find_header(path)
+        raw = _read_text_table(path, header_line, header)
     named = _name_columns(raw, path, dict(columns or {}))
     first_line = header_line + 2
     calls = pd.DataFrame({name: named[name].str.strip() for name in named.columns})
@@ -96,39 +100,61 @@ def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None, shee
     return conform(calls, CALLS)
 
 
-def _count_leading_comments(path: Path) -> int:
-    count = 0
+def _open(path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _find_header(path: Path) -> tuple[int, list[str]]:
+    """Return how many comment lines stand before the header, and the header's words."""
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-            for line in lines:
+        with _open(path) as lines:
+            for count, line in enumerate(lines):
                 if not line.startswith(b"#"):
-                    return count
-                count += 1
+                    words = line.decode("utf-8-sig").rstrip("\r\n").split("\t")
+                    return count, words
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}; check the path of the calls.") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
     raise InputError(f"{path} is empty: expected a header line and one line for each call.")
 
 
-def _read_text_table(path: Path, header_line: int) -> pd.DataFrame:
-    try:
-        raw = pd.read_csv(
-            path, sep="\t", dtype=str, skiprows=header_line, keep_default_na=False, quoting=3,
-            index_col=False, encoding="utf-8-sig", skip_blank_lines=False,
-        )  # fmt: skip
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, EOFError) as error:
-        raise InputError(f"{path} is not a tab-separated table with one header: {error}.") from error
-    if raw.empty:
-        raise InputError(f"{path} has a header but no calls: expected one line for each call.")
-    # The parser fills short lines with missing values; a missing last field can come from nothing else.
-    short = raw.iloc[:, -1].isna()
-    if short.any():
-        line = int(np.flatnonzero(short)[0]) + header_line + 2
+def _read_text_table(path: Path, header_line: int, header: list[str]) -> pd.DataFrame:
+    repeated = sorted({word for word in header if header.count(word) > 1})
+    if repeated:
         raise InputError(
-            f"{path}, line {line}: fewer fields than the header's {raw.shape[1]}; is the file cut off?"
+            f"{path}, line {header_line + 1}: the column {repeated[0]!r} appears twice in the header."
         )
-    return raw
+    try:
+        with _open(path) as opened:
+            table = csv.read_csv(
+                opened,
+                csv.ReadOptions(skip_rows=header_line),
+                csv.ParseOptions(delimiter="\t", quote_char=False),
+                csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
+            )
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            _ragged_line(path, header_line, len(header)) or f"{path} is not text: {error}."
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read to its end: {error}. Is the file cut off?") from error
+    if table.num_rows == 0:
+        raise InputError(f"{path} has a header but no calls: expected one line for each call.")
+    return table.to_pandas()
+
+
+def _ragged_line(path: Path, header_line: int, fields: int) -> str:
+    """Return a message about the first line with another number of fields, or nothing when there is none."""
+    with _open(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            found = line.count(b"\t") + 1
+            if number > header_line + 1 and line.strip(b"\r\n") and found != fields:
+                return (
+                    f"{path}, line {number}: {found} fields, but the header has {fields}. Expected a "
+                    "tab-separated table; is the file cut off?"
+                )
+    return ""
 
 
 def _read_workbook(path: Path, sheet: str | int) -> pd.DataFrame:

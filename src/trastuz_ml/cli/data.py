@@ -30,8 +30,7 @@ def init(
 ) -> None:
     """Look at your files and write a commented experiment for them."""
     from trastuz_ml.experiment.draft import demo_experiment, draft_experiment
-    from trastuz_ml.files import whole_file
-    from trastuz_ml.store.run_folder import require_free
+    from trastuz_ml.files import require_free, whole_file
 
     if demo == (calls is not None and patients is not None):
         raise ConfigurationError("Give either --demo, or both --calls FILE and --patients FILE.")
@@ -89,8 +88,7 @@ def features(
     """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
     from trastuz_ml.experiment.configuration import read_experiment
     from trastuz_ml.experiment.train import build_features, load_cohort
-    from trastuz_ml.files import whole_file
-    from trastuz_ml.store.run_folder import require_free
+    from trastuz_ml.files import require_free, whole_file
 
     for output in filter(None, (out, findings_out)):
         require_free(output, force=force)

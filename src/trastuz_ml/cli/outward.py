@@ -12,7 +12,7 @@ from trastuz_ml.cli.data import AsJson, Force
 
 
 def predict(
-    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Stored model, or its name under models/.")],
+    model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Stored model, or its name.")],
     calls: Annotated[list[Path], typer.Option("--calls", metavar="FILE", help="Calls (MAF); may be repeated.")],
     patients: Annotated[Path, typer.Option("--patients", metavar="FILE", help="Roster of the new patients.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv or .parquet.")],
@@ -26,9 +26,9 @@ def predict(
 ) -> None:  # fmt: skip
     """Predict new patients with a stored model; one row a patient, refusals included."""
     from trastuz_ml.experiment.new_patients import predict_files
-    from trastuz_ml.predict.batch import write_predictions
+    from trastuz_ml.files import require_free
+    from trastuz_ml.prediction.batch import write_predictions
     from trastuz_ml.store.bundle import load_model
-    from trastuz_ml.store.run_folder import require_free
 
     require_free(out, force=force)
     bundle = load_model(model)

@@ -13,7 +13,7 @@ from trastuz_ml.cohort.assay import EXOME, Assay, read_gene_list
 from trastuz_ml.cohort.cohort import Cohort, Source
 from trastuz_ml.cohort.findings import with_more
 from trastuz_ml.cohort.patients import RosterPlan, read_roster, read_table
-from trastuz_ml.predict.batch import lay_out, predict
+from trastuz_ml.prediction.batch import lay_out, predict
 from trastuz_ml.store.bundle import ModelBundle
 
 

@@ -10,11 +10,12 @@ from typing import Any
 from trastuz_ml.cohort.pseudonyms import pseudonym_key, pseudonyms
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.train import Progress, Trained
+from trastuz_ml.files import require_free
 from trastuz_ml.report.figure_files import write_figures
 from trastuz_ml.report.html import compare
 from trastuz_ml.store.bundle import make_bundle, save_bundle
 from trastuz_ml.store.card import plain
-from trastuz_ml.store.run_folder import Run, require_free
+from trastuz_ml.store.run_folder import Run
 
 # What a stored model needs where it is served: the versions that made it, and nothing inferred.
 _SERVED_WITH = ("numpy", "scipy", "pandas", "scikit-learn", "skops", "shap", "pyarrow")

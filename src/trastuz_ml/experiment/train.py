@@ -115,13 +115,14 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
     )  # fmt: skip
     models = experiment.catalogue()
     tuning = Tuning(settings.inner_folds, settings.min_carriers, settings.seed)
+    workers = workers or available_cores()
     validation = validate(
         design, plan, models, tuning,
-        workers=workers or available_cores(), inspect=contributions_of,
+        workers=workers, inspect=contributions_of,
         progress=lambda done, total: tell("nested cross-validation", done, total),
     )  # fmt: skip
     tell("fitting on the whole cohort", 0, 1)
-    fitted, picked = fit_on_all(design, models, tuning)
+    fitted, picked = fit_on_all(design, models, tuning, workers=workers)
     exported = picked if experiment.export == CHOSEN else experiment.export
     run = _make_run(experiment, cohort, matrix, findings, design, plan, validation, exported)
     return Trained(run, fitted[exported], design)

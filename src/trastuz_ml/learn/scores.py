@@ -92,7 +92,8 @@ def _scores_of(table: pd.DataFrame) -> Iterator[_Row]:
     values = fold_values(table, discrimination.average_precision)
     mean, interval, _ = nadeau_bengio(values, share, bounds=(0.0, 1.0))
     yield "average precision", mean, by_construction if constant else interval
-    yield from _probability_scores(table, share)
+    for name, estimate, spread in _probability_scores(table, share):
+        yield name, estimate, by_construction if constant and name == "Brier skill" else spread
     yield from _calibration(table, constant=bool(constant))
     yield from _at_threshold(table)
 

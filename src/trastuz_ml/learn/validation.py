@@ -141,13 +141,20 @@ def validate(
 
 
 def fit_on_all(
-    design: Design, models: Sequence[CatalogueModel], tuning: Tuning
+    design: Design, models: Sequence[CatalogueModel], tuning: Tuning, *, workers: int = 1
 ) -> tuple[dict[str, FittedModel], str]:
-    """Tune and fit every model on the whole cohort; also name the one that the inner folds pick."""
-    everyone = np.arange(len(design.patients))
-    with threadpool_limits(1):
-        tuned = tune_models(design, everyone, models, tuning, (-1, -1))
+    """Tune and fit every model on the whole cohort; also name the one that the inner folds pick.
+
+    With several workers it runs in one that :func:`validate` has warmed up, because compiling the elastic
+    net's solver costs a process some ten seconds.
+    """
+    tuned = Parallel(n_jobs=workers)([delayed(_tune_on_all)(design, models, tuning)])[0]
     return {name: t.model for name, t in tuned.items()}, pick(tuned)
+
+
+def _tune_on_all(design: Design, models: Sequence[CatalogueModel], tuning: Tuning) -> dict[str, Tuned]:
+    with threadpool_limits(1):
+        return tune_models(design, np.arange(len(design.patients)), models, tuning, (-1, -1))
 
 
 def pick(tuned: dict[str, Tuned]) -> str:

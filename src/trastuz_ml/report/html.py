@@ -12,10 +12,11 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from trastuz_ml.files import require_free
 from trastuz_ml.report import figures, wording
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.content import content_of, headline_rows
-from trastuz_ml.store.run_folder import Run, require_free
+from trastuz_ml.store.run_folder import Run
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

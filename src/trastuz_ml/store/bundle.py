@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from trastuz_ml.cohort.patients import Covariate
 from trastuz_ml.errors import ModelError, OutputExistsError
+from trastuz_ml.files import require_free
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.learn.fitted import FittedModel
 from trastuz_ml.learn.transformers import Preparation
@@ -29,7 +30,7 @@ from trastuz_ml.store.manifest import (
     seal,
     write_json,
 )
-from trastuz_ml.store.run_folder import replace_folder, require_free
+from trastuz_ml.store.run_folder import replace_folder
 
 SPECIFICATION, CARD, CARD_TEXT = "features.json", "card.json", "card.md"
 # What each kind of model must be read back with: same major and minor version, or its numbers may differ.

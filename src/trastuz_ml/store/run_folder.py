@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from trastuz_ml import schema
-from trastuz_ml.errors import InputError, OutputExistsError
+from trastuz_ml.errors import InputError
 from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.files import require_free
 
 FORMAT = 1
 _TABLES: dict[str, schema.Table] = {
@@ -137,18 +138,6 @@ gene_contributions, watched : pandas.DataFrame
             if isinstance(error, InputError):
                 raise
             raise InputError(f"The run {path} is damaged: {error!r}. Train again.") from error
-
-
-def require_free(output: Path, *, force: bool) -> None:
-    """Refuse an output that is already there.
-
-    Raises
-    ------
-    OutputExistsError
-        If it exists and ``force`` is false.
-    """
-    if output.exists() and not force:
-        raise OutputExistsError(f"{output} is already there; give --force to replace it.")
 
 
 def replace_folder(partial: Path, folder: Path) -> None:

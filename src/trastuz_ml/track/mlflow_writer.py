@@ -30,7 +30,7 @@ from trastuz_ml.track.connection import (
 )
 from trastuz_ml.track.items import FileItem, Item, Metric, Parameter, TableItem, Tag, TextItem
 
-LOADER = "trastuz_ml.predict.pyfunc"
+LOADER = "trastuz_ml.prediction.pyfunc"
 # MLflow takes 100 parameters, 100 tags and 1,000 entities in one batch.
 _FEW, _MANY = 100, 800
 

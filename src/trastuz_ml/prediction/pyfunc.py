@@ -102,7 +102,7 @@ def read_frame(bundle: ModelBundle, frame: pd.DataFrame) -> npt.NDArray[np.float
     if not isinstance(frame, pd.DataFrame):
         raise ModelError(
             f"Expected a table with one column a feature, found {type(frame).__name__}; "
-            "`example_input` of trastuz_ml.predict.pyfunc shows one."
+            "`example_input` of trastuz_ml.prediction.pyfunc shows one."
         )
     names = input_frame_columns(bundle)
     _require_columns(names, [str(column) for column in frame.columns])

@@ -15,8 +15,8 @@ from trastuz_ml.explain.contributions import contributions_of
 from trastuz_ml.learn.design import BURDEN_NAME, Feature
 from trastuz_ml.learn.fitted import FittedModel, LinearLogit
 from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.predict import batch
-from trastuz_ml.predict.batch import lay_out, predict, write_predictions
+from trastuz_ml.prediction import batch
+from trastuz_ml.prediction.batch import lay_out, predict, write_predictions
 from trastuz_ml.schema import PREDICTIONS
 from trastuz_ml.store.bundle import make_bundle
 

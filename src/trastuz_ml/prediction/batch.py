@@ -15,10 +15,10 @@ from trastuz_ml.cohort.findings import Finding
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.explain.contributions import Explanation, contributions_of
 from trastuz_ml.features.encoding import build_gene_matrix
+from trastuz_ml.files import require_free
 from trastuz_ml.learn.design import Design, align_design
 from trastuz_ml.schema import COVARIATE, GENE, PREDICTIONS, conform
 from trastuz_ml.store.bundle import ModelBundle
-from trastuz_ml.store.run_folder import require_free
 
 # A list of names in a cell is cut here; the count beside it is not.
 MOST_NAMES = 20

@@ -13,8 +13,8 @@ from trastuz_ml.errors import ModelError
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.learn.fitted import FittedModel, LinearLogit
 from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.predict.batch import lay_out, predict
-from trastuz_ml.predict.pyfunc import (
+from trastuz_ml.prediction.batch import lay_out, predict
+from trastuz_ml.prediction.pyfunc import (
     ServedModel,
     _load_pyfunc,
     example_input,
@@ -117,6 +117,6 @@ def test_pyfunc__a_covariate_called_like_a_gene_keeps_its_own_column():
 
 def test_pyfunc__importing_it_imports_no_mlflow():
     heavy = ["mlflow", "shap", "skops"]
-    code = f"import sys, trastuz_ml.predict.pyfunc; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, trastuz_ml.prediction.pyfunc; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

@@ -1,0 +1,133 @@
+"""Roster and calls joined."""
+
+import pandas as pd
+import pytest
+
+from trastuz_ml.cohort.assay import EXOME, Assay, declare_assays, read_gene_list
+from trastuz_ml.cohort.cohort import Cohort, Source, burden
+from trastuz_ml.cohort.findings import Finding
+from trastuz_ml.errors import EvidenceError, InputError
+from trastuz_ml.schema import CALLS, NONSILENT, conform
+
+
+def calls(*rows):
+    return conform(pd.DataFrame(rows, columns=["patient", "gene", "effect", "pos"]), CALLS)
+
+
+CALLED = calls(
+    ("P1", "TP53", "missense", 1), ("P1", "TP53", "missense", 1), ("P1", "TTN", "silent", 2),
+    ("P2", "ANKRD44", "truncating", 3), ("P9", "TP53", "missense", 1),
+)  # fmt: skip
+
+
+def roster(**changes):
+    table = pd.DataFrame(
+        {
+            "sequenced": True, "in_cohort": True, "response": pd.array([1, 0, 0, 1], dtype="Int8"),
+            "group": ["P1", "P2", "P3", "P4"], "assay": "exome",
+        },
+        index=pd.Index(["P1", "P2", "P3", "P4"], name="patient"),
+    )  # fmt: skip
+    return table.assign(**changes)
+
+
+def found(cohort):
+    return dict(zip(cohort.findings["code"], cohort.findings["count"], strict=True))
+
+
+def test_cohort__the_roster_decides_the_rows():
+    cohort = Cohort.assemble(CALLED, roster())
+    assert cohort.patients.index.tolist() == ["P1", "P2", "P3", "P4"]
+    assert set(cohort.calls["patient"]) == {"P1", "P2"}
+
+
+def test_cohort__what_did_not_match_is_named_and_counted():
+    cohort = Cohort.assemble(CALLED, roster(), findings=[Finding("note", "made-up", "something")])
+    assert found(cohort) == {
+        "made-up": 1, "calls-without-patient": 1, "patient-without-calls": 1, "duplicate-call": 1,
+    }  # fmt: skip
+    stranger = cohort.findings.set_index("code").loc["calls-without-patient"]
+    assert stranger["patient"] == "P9"
+    assert set(cohort.findings.query("code == 'patient-without-calls'")["patient"]) == {"P3", "P4"}
+
+
+def test_cohort__the_same_call_twice_counts_once():
+    cohort = Cohort.assemble(CALLED, roster())
+    assert burden(cohort, NONSILENT).tolist() == [1, 1, 0, 0]
+
+
+def test_cohort__patients_without_response_or_sequence_are_left_out_of_training():
+    changed = roster(response=pd.array([1, 0, pd.NA, 1], dtype="Int8"), sequenced=[True, True, True, False])
+    cohort = Cohort.assemble(CALLED, changed)
+    assert cohort.patients.index.tolist() == ["P1", "P2"]
+    assert found(cohort)["not-sequenced"] == 1
+
+
+def test_cohort__calls_of_a_patient_declared_not_sequenced_are_a_finding():
+    cohort = Cohort.assemble(
+        CALLED,
+        roster(sequenced=[True, True, True, True]).assign(sequenced=[True, False, True, True]),
+        training=False,
+    )
+    assert found(cohort)["not-sequenced-with-calls"] == 1
+    assert "P2" not in set(cohort.calls["patient"])
+
+
+def test_cohort__one_class_is_refused():
+    with pytest.raises(EvidenceError, match="one class only"):
+        Cohort.assemble(CALLED, roster(response=pd.array([0, 0, 0, 0], dtype="Int8")))
+
+
+def test_cohort__ids_that_match_nothing_are_refused_with_the_closest():
+    strangers = CALLED.assign(patient="PATIENT-1")
+    with pytest.raises(InputError, match="PATIENT-1; the closest on the roster is 'P1'"):
+        Cohort.assemble(strangers, roster())
+
+
+def test_cohort__an_assay_that_is_not_declared_is_refused():
+    with pytest.raises(InputError, match="assay panel, which is not declared; declared: exome"):
+        Cohort.assemble(CALLED, roster(assay=["exome", "panel", "exome", "exome"]))
+    with pytest.raises(InputError, match="No assay is given for P2"):
+        Cohort.assemble(CALLED, roster(assay=["exome", None, "exome", "exome"]))
+
+
+def test_cohort__genes_that_look_like_dates_and_calls_without_gene_are_findings():
+    odd = calls(
+        ("P1", "Sep-04", "missense", 1), ("P2", None, "noncoding", 2), ("P2", "2006-03-01 00:00:00", "missense", 3)
+    )
+    counts = found(Cohort.assemble(odd, roster()))
+    assert (counts["gene-looks-like-date"], counts["call-without-gene"]) == (2, 1)
+
+
+def test_cohort__order_of_calls_does_not_matter():
+    one = Cohort.assemble(CALLED, roster())
+    other = Cohort.assemble(
+        CALLED.sample(frac=1, random_state=1), roster().sample(frac=1, random_state=2).sort_index()
+    )
+    pd.testing.assert_frame_equal(one.calls, other.calls)
+    pd.testing.assert_frame_equal(one.findings, other.findings)
+
+
+def test_assay__a_gene_list_may_hold_comments(tmp_path):
+    path = tmp_path / "panel.txt"
+    path.write_text("# a panel\nTP53\n\nANKRD44 # the gene\n")
+    assert read_gene_list(path) == {"TP53", "ANKRD44"}
+    assert declare_assays({"exome": None, "panel": path}) == (
+        EXOME,
+        Assay("panel", frozenset({"TP53", "ANKRD44"})),
+    )
+
+
+def test_assay__an_empty_or_missing_list_is_refused(tmp_path):
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(InputError, match="names no gene"):
+        read_gene_list(tmp_path / "empty.txt")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_gene_list(tmp_path / "none.txt")
+
+
+def test_source__carries_the_hash_of_the_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+    # SHA-256 of "abc": FIPS 180-2, appendix B.1.
+    assert Source.of(path, 3, 2).sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
