@@ -1,0 +1,72 @@
+# trastuz_ml: `make` or `make help` lists what can be made.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# uv reads the machine's own certificates, as pip does.
+export UV_SYSTEM_CERTS := 1
+export UV_NO_PROGRESS := 1
+
+.PHONY: help demo test ci lint type format test-browser browser bench lock setup clean
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY)  ## set up if needed, then run the main job on a simulated cohort (about a minute)
+	@$(BIN)/trastuz-ml train experiments/demo.yaml --force
+
+test: $(READY)  ## set up if needed, then run the tests with coverage
+	@$(BIN)/pytest -n auto --cov --cov-report=term
+
+ci: browser lint type test test-browser  ## everything that must pass before a change lands
+
+lint: $(READY)  ## style, formatting and the floors of the house
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+
+type: $(READY)  ## types, strictly
+	@$(BIN)/mypy
+
+format: $(READY)  ## lay out the code
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+test-browser: $(READY)  ## look at the report in Chromium (Debian: apt-get install chromium)
+	@$(BIN)/pytest -m browser tests/report
+
+browser:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser test"; \
+		apt-get -qq update >/dev/null && apt-get -qq install -y chromium >/dev/null || echo "Chromium could not be installed; its test will be skipped."; \
+	else echo "No Chromium and no right to install it: its test will be skipped."; fi
+
+bench: $(READY)  ## measure start-up times; prints what it measured
+	@$(BIN)/python benchmarks/startup.py
+
+lock: $(READY)  ## resolve requirements.lock anew
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
+
+setup: $(READY)  ## install everything into .venv
+
+clean:  ## remove what was made, but not runs and models
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
+
+$(READY): requirements.lock pyproject.toml
+	@python=$$(for p in python3 python3.13 python3.12 python3.11 python; do \
+		if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done); \
+	if [ -z "$$python" ]; then \
+		echo "trastuz_ml needs Python 3.11 or newer, found: $$(python3 --version 2>&1 | head -1). Install one, so that python3.11 (or newer) is on the PATH."; exit 1; fi; \
+	if ! $$python -c 'import venv, ensurepip' 2>/dev/null; then \
+		echo "This Python has no venv module. On Debian or Ubuntu: apt-get install python3-venv."; exit 1; fi; \
+	echo "Setting up $(VENV) (once)"; \
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src
+	@touch $(READY)
