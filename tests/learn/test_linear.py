@@ -52,9 +52,10 @@ def test_elastic_net__keeps_no_coefficient_at_the_steepest_penalty():
     assert not model.coefficients.any()
 
 
-def test_elastic_net__without_any_column_is_the_response_rate():
+@pytest.mark.parametrize("fit", [fit_l2, fit_elastic_net])
+def test_linear__without_any_column_is_the_response_rate(fit):
     _, y = patients()
-    model = fit_elastic_net(np.empty((60, 0)), y, [{"l1_ratio": 0.5, "fraction": 0.5}], 0)[0]
+    model = fit(np.empty((60, 0)), y, [{"C": 1.0, "l1_ratio": 0.5, "fraction": 0.5}], 0)[0]
     assert model.probability(np.empty((1, 0)))[0] == pytest.approx(y.mean())
 
 

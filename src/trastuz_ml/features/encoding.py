@@ -56,12 +56,12 @@ def build_gene_matrix(
     columns = pd.Index(genes, dtype="str").get_indexer(counted["gene"])
     ones = np.ones(len(counted), dtype=np.float32)
     values = sp.coo_array((ones, (rows, columns)), shape=(len(patients), len(genes))).tocsr()
-    if encoding != "count":
-        values.data[:] = 1.0
     names = [assay.name for assay in cohort.assays]
     assay_of = np.array([names.index(name) for name in cohort.patients["assay"]], dtype=np.intp)
     covered = np.vstack([assay.covers(genes) for assay in cohort.assays])
     values, findings = _drop_uncovered(values, assay_of, covered, patients, genes)
+    if encoding != "count":
+        values.data[:] = 1.0
     matrix = GeneMatrix(
         tuple(patients), tuple(genes), values, assay_of, covered, encoding, counted_effects,
         {"sources": [[s.name, s.sha256] for s in cohort.sources], "simulated": cohort.simulated},
@@ -93,6 +93,6 @@ def _drop_uncovered(
     finding = Finding(
         "warning", "call-in-uncovered-gene",
         f"calls in genes that the patient's assay is said not to cover ({name_some(named)}; patients "
-        f"{name_some(where)}); not used - is the gene list right?", int(stray.sum()),
+        f"{name_some(where)}); not used - is the gene list right?", int(cells.data[stray].sum()),
     )  # fmt: skip
     return kept, [finding]

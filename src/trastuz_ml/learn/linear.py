@@ -36,6 +36,8 @@ def fit_l2(X: Array, y: npt.NDArray[np.int8], candidates: Candidates, seed: int)
     """
     from sklearn.linear_model import LogisticRegression
 
+    if X.shape[1] == 0:
+        return fit_prevalence(X, y, candidates, seed)
     wide = X.shape[1] > X.shape[0]
     if wide:
         left, singular, right = np.linalg.svd(X, full_matrices=False)
