@@ -216,3 +216,19 @@ def test_limits__few_patients_are_an_illustration(make: Make, pseudonyms: Names)
 def test_content__words_never_claim_a_cause(content: dict) -> None:
     said = json.dumps(content).lower()
     assert not any(word in said for word in (" causes ", "caused by", "should be treated", "benefit from"))
+
+
+def test_content__the_levels_of_a_stage_are_shown_though_patients_are_numbered_alike(large: Run) -> None:
+    stage = {"stage": {"kind": "ordered", "levels": ["T1", "T2"]}}
+    patients = {p: f"T{i + 5}" for i, p in enumerate(large.patients["patient"])}
+    renamed = replace(
+        large,
+        configuration={"roster": {"covariates": stage, "file": "T9.tsv"}},
+        patients=large.patients.assign(patient=large.patients["patient"].map(patients)),
+        matrix=replace(large.matrix, patients=tuple(patients[p] for p in large.matrix.patients)),
+        out_of_fold=large.out_of_fold.assign(patient=large.out_of_fold["patient"].map(patients)),
+    )
+    names = {p: f"K{i}" for i, p in enumerate(patients.values())}
+    shown = content_of([renamed], names)["runs"][0]["provenance"]["configuration"]["roster"]
+    assert shown["covariates"]["stage"]["levels"] == ["T1", "T2"]
+    assert shown["file"] != "T9.tsv"

@@ -102,14 +102,14 @@ def coverage_of(kind: str) -> str:
     Examples
     --------
     >>> coverage_of("Nadeau-Bengio")
-    '; such intervals held the truth in 91 % of simulated cohorts'
+    '; for the AUROC such intervals held the truth in 91 % of simulated cohorts'
     >>> coverage_of("Nadeau-Bengio, held the truth in 91 % of simulations")
     ''
     """
     known = next((held for name, held in _COVERAGE.items() if name in kind), None)
     if known is None or "%" in kind:
         return ""
-    return f"; such intervals held the truth in {100 * known:.0f} % of simulated cohorts"
+    return f"; for the AUROC such intervals held the truth in {100 * known:.0f} % of simulated cohorts"
 
 
 def _against_chance(row: Row) -> str:

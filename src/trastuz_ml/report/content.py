@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -209,7 +209,7 @@ def headline_rows(scores: Mapping[str, Any]) -> pd.DataFrame:
 
 def _provenance(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     """Return hashes, versions and configuration, without identifiers and without folders of a machine."""
-    harmless = frozenset({*run.matrix.genes, *map(str, run.watched["gene"]), *run.models})
+    harmless = frozenset({*run.matrix.genes, *map(str, run.watched["gene"]), *run.models, *_levels(run)})
     known = plain(run.provenance)
     kept = {key: known.get(key) for key in ("plan", "exported", "code", "versions", "sources")}
     kept["sources"] = _sources(kept["sources"])
@@ -219,6 +219,12 @@ def _provenance(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
         "command": f"trastuz-ml train {file_name(run.name)}.yaml",
         "file": f"{file_name(run.name)}.yaml",
     }
+
+
+def _levels(run: Run) -> Iterator[str]:
+    """Yield the declared levels of covariates: a T2 is a stage, however much patient T2 looks like it."""
+    for covariate in (run.configuration.get("roster") or {}).get("covariates", {}).values():
+        yield from map(str, covariate.get("levels") or ())
 
 
 def _sources(sources: Any) -> list[dict[str, Any]]:
