@@ -12,7 +12,7 @@ HEAVY = ("pandas", "sklearn", "mlflow", "shap", "xgboost", "matplotlib", "pydant
 
 
 def loaded_after(statement):
-    code = f"{statement}\nimport sys; print(*[m for m in {HEAVY + ('jinja2', 'typer')!r} if m in sys.modules])"
+    code = f"{statement}\nimport sys; print(*[m for m in {(*HEAVY, 'jinja2', 'typer')!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 

@@ -33,7 +33,7 @@ NONSILENT: tuple[str, ...] = ("truncating", "missense", "inframe")
 ENCODINGS: tuple[str, ...] = ("binary", "count", "truncating")
 
 # Feature blocks of the design matrix.
-GENE, COVARIATE, BURDEN = "gene", "covariate", "burden"
+GENE, COVARIATE, BURDEN, ASSAY = "gene", "covariate", "burden", "assay"
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,9 @@ CALLS = _table(
     ),
 )  # fmt: skip
 
-# What makes two rows the same call: one call per patient, gene and variant.
-CALL_KEY: tuple[str, ...] = ("patient", "gene", "effect", "chrom", "pos", "ref", "alt", "hgvsc")
+# What makes two rows the same call: one call per patient, gene and variant. Where the allele is not given,
+# the coding change stands in for it.
+CALL_KEY: tuple[str, ...] = ("patient", "gene", "chrom", "pos", "ref", "alt")
 
 FINDINGS = _table(
     "findings",
@@ -187,8 +188,8 @@ GENE_CONTRIBUTIONS = _table(
     ("covered", "integer", "patients in whom the feature was measured"),
     ("carriers", "integer", "patients in whom the gene is mutated (genes only)"),
     ("folds_kept", "number", "share of the folds in which the feature reached the model"),
-    ("mean_abs", "number", "mean absolute held-out contribution over patients and repeats"),
-    ("when_mutated", "number", "mean held-out contribution over carriers and repeats (genes only)"),
+    ("mean_abs", "number", "mean over measured patients of the absolute held-out contribution"),
+    ("when_mutated", "number", "mean held-out contribution over carriers (genes only)"),
     ("scale", "text", "log-odds or probability"),
     ("status", "text", "empty, or why nothing can be said"),
 )

@@ -1,10 +1,11 @@
 """Roster and calls joined."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from trastuz_ml.cohort.assay import EXOME, Assay, declare_assays, read_gene_list
-from trastuz_ml.cohort.cohort import Cohort, Source, burden
+from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
 from trastuz_ml.cohort.findings import Finding
 from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.schema import CALLS, NONSILENT, conform
@@ -131,3 +132,30 @@ def test_source__carries_the_hash_of_the_file(tmp_path):
     path.write_bytes(b"abc")
     # SHA-256 of "abc": FIPS 180-2, appendix B.1.
     assert Source.of(path, 3, 2).sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_cohort__one_variant_annotated_twice_counts_once_with_its_gravest_effect():
+    twice = calls(("P1", "TP53", "silent", 1), ("P1", "TP53", "truncating", 1))
+    cohort = Cohort.assemble(twice, roster())
+    assert cohort.calls["effect"].tolist() == ["truncating"]
+
+
+def test_cohort__calls_without_a_position_all_count_and_are_a_finding():
+    placeless = calls(("P1", "TTN", "missense", None), ("P1", "TTN", "missense", None))
+    cohort = Cohort.assemble(placeless, roster())
+    assert burden(cohort, NONSILENT)[0] == 2
+    assert found(cohort)["call-without-place"] == 2
+
+
+PANEL = Assay("panel", frozenset({"TP53", "ANKRD44"}))
+
+
+def test_burden__of_a_panel_is_unknown_beside_exomes_and_counts_what_all_assays_cover():
+    cohort = Cohort.assemble(CALLED, roster(assay=["exome", "panel", "panel", "exome"]), assays=(EXOME, PANEL))
+    np.testing.assert_array_equal(burden(cohort, NONSILENT), [1, np.nan, np.nan, 0])
+    assert genes_in_common(cohort) == ("ANKRD44", "TP53")
+    np.testing.assert_array_equal(burden(cohort, NONSILENT, genes_in_common(cohort)), [1, 1, 0, 0])
+
+
+def test_burden__of_exomes_alone_counts_every_gene():
+    assert genes_in_common(Cohort.assemble(CALLED, roster(), assays=(EXOME, PANEL))) is None

@@ -1,5 +1,6 @@
 """Rosters, responses and covariates."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -207,3 +208,18 @@ def test_disguise__transneo_rcb_is_found_and_age_is_not(transneo):
     assert covariate_auc(table["RCB.score"], response, "number") > 0.99
     assert covariate_auc(table["RCB.category"], response, "category") > 0.99
     assert covariate_auc(table["Age"], response, "number") < 0.7
+
+
+def test_disguise__many_small_levels_of_noise_pass():
+    rng = np.random.default_rng(0)
+    stopped = 0
+    for _ in range(200):
+        response = pd.Series([0] * 10 + [1] * 10, dtype="Int8")
+        levels = pd.Series(rng.integers(0, 10, 20).astype(str))
+        stopped += covariate_auc(levels, response, "category") >= 0.95
+    assert stopped == 0
+
+
+def test_roster__a_number_too_large_for_the_design_is_refused(tmp_path):
+    path = write(tmp_path, ROSTER.assign(age=["40", "1e39", "50", "60", "70"]))
+    refused(path, plan(covariates=(Covariate("age"),)), "expected a number.*found '1e39'")

@@ -17,8 +17,10 @@ from trastuz_ml.learn.transformers import Preparation
 from trastuz_ml.learn.trees import fit_forest
 from trastuz_ml.learn.validation import Tuning, fit_on_all, validate
 
-NAMES = ("prevalence", "clinical-only", "burden-only", "l2-logistic:both", "elastic-net:both", "random-forest:both",
-         "xgboost:both")  # fmt: skip
+NAMES = (
+    "prevalence", "clinical-only", "burden-only", "l2-logistic:both", "elastic-net:both", "random-forest:both",
+    "xgboost:both",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,9 @@ def test_tables__a_patients_contribution_is_the_mean_over_the_folds_that_left_it
         for item in found.inspected
         if item.model == "l2-logistic:both" and 12 in item.places
     ]
-    row = by_patient.query("model == 'l2-logistic:both' and patient == @patient and feature == @gene").iloc[0]
+    row = by_patient.query(f"model == 'l2-logistic:both' and patient == '{patient}' and feature == '{gene}'").iloc[
+        0
+    ]
     assert len(held_out) == 2
     assert row["contribution"] == pytest.approx(np.mean(held_out))
     assert row["spread"] == pytest.approx(np.std(held_out, ddof=1))

@@ -18,10 +18,9 @@ def rows():
     covered = np.array([[True, True, True, True], [True, True, False, True], [False, True, False, True]])
     assay_of = np.array([0, 1, 1, 1, 1, 1, 1, 2])
     cells[0, 2] = 0
-    matrix = GeneMatrix(
-        tuple("abcdefgh"), ("ANKRD44", "NONE", "PANEL", "TTN"), sp.csr_array(cells), assay_of, covered, "binary", (),
-    )  # fmt: skip
-    return watched_table(matrix, RESPONSE, ["ANKRD44", "NONE", "PANEL", "TTN"]).set_index("gene")
+    genes = ("ANKRD44", "NONE", "PANEL", "TTN")
+    matrix = GeneMatrix(tuple("abcdefgh"), genes, sp.csr_array(cells), assay_of, covered, "binary", ())
+    return watched_table(matrix, RESPONSE, genes).set_index("gene")
 
 
 def test_watched__counts_only_the_patients_in_whom_the_gene_was_covered(rows):

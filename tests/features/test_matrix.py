@@ -18,7 +18,8 @@ def matrix(cells, covered=None, assay_of=None, **changes):
     n, p = cells.shape
     settings = {
         "patients": tuple(f"P{i}" for i in range(n)), "genes": tuple(f"G{j}" for j in range(p)),
-        "values": sp.csr_array(cells), "assay_of": np.zeros(n, dtype=np.intp) if assay_of is None else np.array(assay_of),
+        "values": sp.csr_array(cells),
+        "assay_of": np.zeros(n, dtype=np.intp) if assay_of is None else np.array(assay_of),
         "covered": np.ones((1, p), dtype=bool) if covered is None else np.array(covered),
         "encoding": "binary", "effects": ("missense",), "provenance": {"sources": [["a.maf", "00"]]},
     }  # fmt: skip
@@ -66,8 +67,8 @@ def test_matrix__saved_and_loaded_is_equal(tmp_path_factory, values, covered, as
 
 
 def test_matrix__differs_when_states_or_provenance_do():
-    assert PANEL != matrix([[1, 0, 0], [0, 1, 0]])
-    assert PANEL != matrix([[1, 0, 0], [0, 1, 0]], PANEL.covered, [0, 1], provenance={})
+    assert matrix([[1, 0, 0], [0, 1, 0]]) != PANEL
+    assert matrix([[1, 0, 0], [0, 1, 0]], PANEL.covered, [0, 1], provenance={}) != PANEL
     assert PANEL != "a matrix"
 
 

@@ -105,3 +105,28 @@ def test_comparison__is_of_paired_folds(made):
 
 def test_comparison__is_empty_without_the_rival(made):
     assert comparison_table(made[0].query("model != 'clinical-only'")).empty
+
+
+def test_scores__below_thirty_patients_nothing_is_said_of_probabilities():
+    scores = score_table(*tables({"good": MODELS["good"]}, folds=3, patients=24)).set_index("score")
+    assert scores.loc["AUROC", "estimate"] > 0.5
+    others = scores.drop(index="AUROC")
+    assert others["estimate"].isna().all()
+    assert others["interval"].str.startswith("refused: 24 patients").all()
+
+
+def test_scores__average_precision_of_a_useless_model_is_the_response_rate():
+    useless = {f"m{i}": (lambda y, rng: float(rng.random())) for i in range(40)}
+    scores = score_table(*tables(useless, repeats=1, folds=8, patients=96))
+    found = scores.query("score == 'average precision'")["estimate"]
+    assert found.mean() == pytest.approx(1 / 3, abs=3 * found.std() / np.sqrt(40))
+    constant = score_table(*tables({"prevalence": MODELS["prevalence"]})).set_index("score")
+    assert constant.loc["average precision", "estimate"] == pytest.approx(1 / 3)
+
+
+def test_scores__the_interval_of_the_brier_score_is_that_of_the_patients_losses(made, scores):
+    table = made[0].query("model == 'good'")
+    loss = ((table["probability"] - table["response"]) ** 2).groupby(table["patient"]).mean()
+    low, high = loss.mean() + np.array([-1, 1]) * 1.959964 * loss.std() / np.sqrt(len(loss))
+    row = scores.loc[("good", "Brier score")]
+    assert (row["low"], row["high"]) == pytest.approx((low, high), abs=1e-6)

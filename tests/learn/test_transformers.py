@@ -32,10 +32,17 @@ def test_preparation__what_was_not_measured_takes_the_training_mean():
     assert fitted.transform(np.array([[np.nan]])).tolist() == [[0.0]]
 
 
-def test_preparation__leaves_missing_as_missing_when_it_is_not_to_complete():
-    X = np.array([[1.0, 5.0], [np.nan, 6.0], [0.0, np.nan]])
-    prepared = Preparation(("gene", "number"), complete=False).fit_transform(X)
-    np.testing.assert_array_equal(prepared, X)
+def test_preparation__for_trees_leaves_an_uncovered_gene_missing_and_fills_a_covariate_with_its_mean():
+    X = np.array([[1.0, 5.0], [0.0, np.nan], [0.0, 7.0]])
+    fitted = Preparation(("gene", "number"), complete=False).fit(X)
+    prepared = fitted.transform(np.array([[np.nan, np.nan], [1.0, 5.0]]))
+    np.testing.assert_array_equal(prepared, [[np.nan, 6.0], [1.0, 5.0]])
+
+
+def test_preparation__for_trees_leaves_out_genes_that_some_training_patient_was_not_sequenced_for():
+    X = np.array([[1.0, 1.0], [0.0, 0.0], [np.nan, 0.0]])
+    assert Preparation(("gene", "gene"), complete=False).fit(X).source_.tolist() == [1]
+    assert Preparation(("gene", "gene")).fit(X).source_.tolist() == [0, 1]
 
 
 def test_preparation__spells_out_the_levels_of_the_training_fold_only():
@@ -43,8 +50,8 @@ def test_preparation__spells_out_the_levels_of_the_training_fold_only():
     assert fitted.level_.tolist() == [0, 2]
     assert fitted.get_feature_names_out(["stage"]).tolist() == ["stage__0", "stage__2"]
     unseen = fitted.transform(np.array([[1.0], [np.nan]]))
-    assert unseen[1].tolist() == [0.0, 0.0]
-    assert unseen[0] == pytest.approx([-1 / 3, -2 / 3])
+    # A level that was never seen in training is unknown, as a missing one is.
+    assert unseen.tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_preparation__scales_numbers_but_not_genes():

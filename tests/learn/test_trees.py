@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xgboost
 
 from trastuz_ml.learn.trees import fit_boosted, fit_forest
 
@@ -11,7 +10,6 @@ from trastuz_ml.learn.trees import fit_boosted, fit_forest
 def patients():
     rng = np.random.default_rng(1)
     X = (rng.random((70, 15)) < 0.3).astype(float)
-    X[rng.random(X.shape) < 0.1] = np.nan
     y = (rng.random(70) < np.where(X[:, 0] > 0, 0.8, 0.2)).astype(np.int8)
     return X, y
 
@@ -25,18 +23,8 @@ def test_boosted__a_candidate_cut_from_a_longer_fit_equals_its_own_fit(patients)
         np.testing.assert_array_equal(model.probability(X), alone.probability(X))
 
 
-def test_boosted__reads_what_was_not_covered_as_missing_and_zero_as_zero(patients):
-    X, y = patients
-    model = fit_boosted(X, y, [{"depth": 2, "trees": 40}], 0)[0]
-    missing = xgboost.DMatrix(X.astype(np.float32), missing=np.nan)
-    np.testing.assert_array_equal(model.probability(X), model.booster.predict(missing).astype(float))
-    intact, uncovered = np.zeros((1, 15)), np.full((1, 15), np.nan)
-    assert model.probability(intact) != model.probability(uncovered)
-
-
 def test_forest__one_seed_gives_one_forest(patients):
     X, y = patients
-    X = np.nan_to_num(X)
     one, other = (fit_forest(X, y, [{"min_samples_leaf": 3}], 5)[0].probability(X) for _ in range(2))
     np.testing.assert_array_equal(one, other)
 

@@ -1,4 +1,4 @@
-"""Nested cross-validation: nothing is learned outside the fold, and the result depends on nothing it should not."""
+"""Nested cross-validation: nothing is learned outside the fold, nothing depends on what it should not."""
 
 import json
 from dataclasses import replace
@@ -11,12 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from tests_shared import made_up_design
+from trastuz_ml.errors import EvidenceError
 from trastuz_ml.explain.contributions import contributions_of
 from trastuz_ml.learn.catalogue import LEARNERS, catalogue_model
 from trastuz_ml.learn.design import Design, Feature
 from trastuz_ml.learn.folds import plan_splits
 from trastuz_ml.learn.scores import fold_values
-from trastuz_ml.learn.validation import Tuning, fit_on_all, validate
+from trastuz_ml.learn.validation import Tuning, fit_on_all, require_inner_folds, validate
 from trastuz_ml.stats.discrimination import auc
 
 FAST = [catalogue_model(name) for name in ("prevalence", "clinical-only", "l2-logistic:genes", "xgboost:both")]
@@ -173,3 +174,35 @@ def test_validation__on_noise_the_nested_auc_is_one_half_while_selecting_outside
     assert abs(honest.mean() - 0.5) < 3 * error
     assert error < 0.05  # else the sentence above would be empty
     assert np.mean([leaking_auc(seed) for seed in range(COHORTS)]) > 0.7
+
+
+# --- What is refused before anything is fitted --------------------------------------------------------
+
+
+def test_inner_folds__that_cannot_be_made_are_refused_by_the_name_of_their_setting():
+    design = made_up_design()
+    response = np.zeros(60, dtype=np.int8)
+    response[:3] = 1
+    few = replace(design, response=response)
+    plan = plan_splits(few.patients, few.response, few.groups, repeats=1, folds=3, seed=0)
+    with pytest.raises(EvidenceError, match=r"validation\.inner_folds: 3 inner folds.*2 patients"):
+        require_inner_folds(few, plan, Tuning(inner_folds=3))
+    require_inner_folds(few, plan, Tuning(inner_folds=2))
+
+
+# --- Assays -------------------------------------------------------------------------------------------
+
+
+def test_assays__which_assay_a_patient_had_does_not_predict_through_genes_that_are_noise():
+    rng = np.random.default_rng(5)
+    design = made_up_design(patients=120, genes=40, covariates=False, effect=0.0, seed=3)
+    response = np.array([1, 0] * 60, dtype=np.int8)
+    panel = rng.random(120) < np.where(response == 1, 0.8, 0.2)
+    X = design.X.copy()
+    X[np.ix_(panel, np.arange(20, 40))] = np.nan
+    confounded = replace(design, X=X, response=response)
+    plan = plan_splits(design.patients, response, design.groups, repeats=1, folds=5, seed=0)
+    models = [catalogue_model(name) for name in ("l2-logistic:genes", "random-forest:genes", "xgboost:genes")]
+    table = validate(confounded, plan, models, Tuning(2, 2, 0)).out_of_fold
+    for model, rows in table.groupby("model"):
+        assert fold_values(rows, auc).mean() < 0.65, model

@@ -175,7 +175,16 @@ def test_predict__burden_counts_genes_the_model_does_not_read(make, roster, asse
     bundle = make("linear", [3, 8])
     design, _ = lay_out(bundle, assemble(roster))
     burden = design.X[:, [feature.name for feature in bundle.features].index(BURDEN_NAME)]
-    assert np.array_equal(burden, np.log1p([2, 1, 1, 1]).astype(np.float32))
+    # P3 was sequenced by a panel: its few calls are no low burden.
+    expected = np.log1p([2, 1, np.nan, 1]).astype(np.float32)
+    np.testing.assert_array_equal(burden, expected)
+
+
+def test_predict__a_patient_of_another_population_gets_a_row_that_says_so(linear, roster, assemble):
+    outside = roster.assign(in_cohort=roster.index != "P2")
+    table = predict(linear, assemble(outside), roster=outside).set_index("patient")
+    assert table.loc["P2", "refusal"].startswith("outside the population")
+    assert len(table) == len(roster)
 
 
 def test_predict__shuffling_the_inputs_changes_nothing(linear, roster, assemble):

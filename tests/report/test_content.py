@@ -65,7 +65,7 @@ def test_answer__gives_chosen_with_interval_and_its_coverage(content: dict, larg
     said = " ".join(content["runs"][0]["answer"]["sentences"])
     assert f"AUROC of {row.estimate:.2f} (95 % {row.low:.2f} to {row.high:.2f}, Nadeau-Bengio" in said
     assert "held the truth in 91 % of simulated cohorts" in said
-    assert "Genes add +0.02 (95 % −0.05 to +0.09)" in said
+    assert "Genes add +0.03 (95 % −0.04 to +0.10)" in said
     assert "nothing measurable" in said
 
 
@@ -102,12 +102,14 @@ def test_watched__gene_without_carriers_is_not_evaluable(content: dict, large: R
 
 def test_watched__association_is_said_with_its_direction(make: Make) -> None:
     run = make()
-    run.watched.loc[0, ["p", "odds_ratio"]] = [0.0004, 0.2]
+    run.watched.loc[0, ["p", "odds_ratio", "low", "high"]] = [0.0004, 0.2, 0.05, 0.7]
     assert "Fisher p < 0.001" in gene_sentences(run)[0]
     assert "less frequent response in this cohort" in gene_sentences(run)[0]
-    run.watched.loc[0, "odds_ratio"] = np.inf
+    run.watched.loc[0, ["odds_ratio", "low", "high"]] = [np.inf, 1.5, np.inf]
     assert "odds ratio ∞" in gene_sentences(run)[0]
     assert "more frequent response" in gene_sentences(run)[0]
+    run.watched.loc[0, "low"] = 0.9  # test and interval disagree: nothing is claimed
+    assert "No association with response can be shown" in gene_sentences(run)[0]
 
 
 def test_scores__each_cell_points_to_the_note_on_its_interval(content: dict) -> None:

@@ -334,7 +334,7 @@ def fetch(url: str) -> bytes:
 
 
 def wait_for(url: str) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         try:
             fetch(url)
         except OSError:

@@ -170,6 +170,11 @@ def _read_workbook(path: Path, sheet: str | int) -> pd.DataFrame:
 
 
 def _name_columns(raw: pd.DataFrame, path: Path, chosen: dict[str, str]) -> pd.DataFrame:
+    if len(raw.columns) == 1:
+        raise InputError(
+            f"{path}: expected columns separated by tabs, found one column, '{str(raw.columns[0])[:80]}'. "
+            "Save it with tabs."
+        )
     by_folded = {str(word).strip().casefold(): word for word in raw.columns}
     found: dict[str, str] = {}
     for name, usual in HEADER_WORDS.items():

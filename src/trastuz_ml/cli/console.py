@@ -14,20 +14,30 @@ if TYPE_CHECKING:
 
     from trastuz_ml.experiment.train import Progress
 
+_ENDLESS = 100_000
+# Columns of sentences, and the width that they keep in a narrow terminal.
+_SENTENCES = ("message", "status")
+_LEAST_SENTENCE = 24
+
 
 def say(text: str = "") -> None:
     """Print a line of the result."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(_harmless(text) + "\n")
 
 
 def note(text: str) -> None:
     """Print a line that is not part of the result."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_harmless(text) + "\n")
+
+
+def _harmless(text: str) -> str:
+    """Replace what a terminal would obey rather than show: names come from other people's files."""
+    return "".join(c if c.isprintable() or c in "\n\u00a0" else "\ufffd" for c in text)
 
 
 def say_json(content: Any) -> None:
     """Print a result for machines: JSON, with null for what is missing."""
-    say(json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False))
+    sys.stdout.write(json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:
@@ -50,27 +60,46 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def say_table(table: pd.DataFrame) -> None:
-    """Print a table with aligned columns, whole, whatever the width of the terminal."""
+    """Print a table with aligned columns, whole, whatever the width of the terminal.
+
+    In a terminal sentences give way to the other columns and are wrapped; a file or pipe has no width to keep to.
+    """
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in table.columns:
         numeric = table[name].dtype.kind in "iuf"
-        grid.add_column(str(name), justify="right" if numeric else "left", no_wrap=name != "message")
+        header = str(name).replace("_", "\n")
+        grid.add_column(header, justify="right" if numeric else "left", no_wrap=name not in _SENTENCES)
     for row in table.itertuples(index=False):
         grid.add_row(*(_cell(value) for value in row))
-    # Text, not markup: a gene named [red] is shown as it is. A file or pipe has no width to keep to.
-    width = None if sys.stdout.isatty() else 160
-    Console(markup=False, highlight=False, emoji=False, width=width).print(grid)
+    # Text, not markup: a gene named [red] is shown as it is.
+    console = Console(markup=False, highlight=False, emoji=False)
+    needed = Measurement.get(console, console.options.update(width=_ENDLESS), grid).maximum
+    if sys.stdout.isatty():
+        longest = [int(table[name].str.len().max()) for name in _SENTENCES if name in table.columns]
+        needed -= sum(max(0, length - _LEAST_SENTENCE) for length in longest)
+        needed = max(needed, console.width)
+    console.width = needed
+    console.print(grid)
+
+
+def say_findings(findings: pd.DataFrame) -> None:
+    """Print what was noticed about the data."""
+    if findings.empty:
+        say("Nothing was noticed about the data.")
+        return
+    say_table(findings[["severity", "code", "patient", "count", "message"]])
 
 
 def _cell(value: Any) -> str:
     plain = _plain(value)
     if plain is None:
         return ""
-    return f"{plain:.3g}" if isinstance(plain, float) else str(plain)
+    return f"{plain:.3g}" if isinstance(plain, float) else _harmless(str(plain)).replace("\n", "\ufffd")
 
 
 @contextmanager
@@ -82,7 +111,6 @@ def progress(*, quiet: bool) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         TextColumn,
         TimeElapsedColumn,
@@ -90,17 +118,20 @@ def progress(*, quiet: bool) -> Iterator[Progress | None]:
     )
 
     columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(),
+        TimeElapsedColumn(), TextColumn("{task.fields[counted]}"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1)
         stage = [""]
+        task = [bar.add_task("starting", total=None, counted="")]
 
         def tell(what: str, done: int, total: int) -> None:
+            # A single step has no share of it done: its bar moves to and fro instead.
+            many = total > 1
             if what != stage[0]:
                 stage[0] = what
-                bar.reset(task, description=what, total=total, completed=done)
-            bar.update(task, completed=done, total=total)
+                bar.remove_task(task[0])
+                task[0] = bar.add_task(what, total=total if many else None, counted="")
+            bar.update(task[0], completed=done, counted=f"{done} of {total}, left" if many else "")
 
         yield tell

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, records, say, say_json, say_table
-from trastuz_ml.errors import ConfigurationError
+from trastuz_ml.cli.console import note, records, say, say_findings, say_json
+from trastuz_ml.errors import OutputExistsError
 
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that are already there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -30,15 +30,18 @@ def init(
 ) -> None:
     """Look at your files and write a commented experiment for them."""
     from trastuz_ml.experiment.draft import demo_experiment, draft_experiment
-    from trastuz_ml.files import require_free, whole_file
+    from trastuz_ml.experiment.outputs import require_file
+    from trastuz_ml.files import whole_file
 
-    if demo == (calls is not None and patients is not None):
-        raise ConfigurationError("Give either --demo, or both --calls FILE and --patients FILE.")
-    require_free(out, force=force)
+    given = [path for path in (calls, patients) if path is not None]
+    if len(given) != (0 if demo else 2):
+        raise typer.BadParameter("give either --demo, or both --calls FILE and --patients FILE.")
+    require_file(out, force=force, inputs=given)
     if calls is not None and patients is not None:
         text, guesses = draft_experiment(calls, patients, out.parent)
     else:
         text, guesses = demo_experiment(), ["a simulated cohort of 160 patients"]
+    out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as partial:
         partial.write_text(text, encoding="utf-8")
     if as_json:
@@ -59,8 +62,10 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Write a simulated cohort: calls, roster and the planted truth."""
+    from trastuz_ml.experiment.outputs import require_folder
     from trastuz_ml.features.simulate import simulate_cohort
 
+    require_folder(out)
     cohort = simulate_cohort(patients, seed)
     written = cohort.write(out, formats=("maf", "vcf") if vcf else ("maf",), force=force)
     if as_json:
@@ -87,16 +92,22 @@ def features(
 ) -> None:
     """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
     from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.experiment.train import build_features, load_cohort
-    from trastuz_ml.files import require_free, whole_file
+    from trastuz_ml.files import whole_file
 
-    for output in filter(None, (out, findings_out)):
-        require_free(output, force=force)
+    require_file(out, force=force, endings=[".parquet"])
+    require_file(out.with_suffix(".json"), force=force, inputs=[experiment])
+    if findings_out is not None:
+        require_file(findings_out, force=force, inputs=[experiment])
+        if findings_out.absolute() in (out.absolute(), out.with_suffix(".json").absolute()):
+            raise OutputExistsError(f"{findings_out} is written by --out too: give the findings another name.")
     settings = read_experiment(experiment, data=data)
     cohort = load_cohort(settings)
     matrix, findings = build_features(settings, cohort)
     matrix.save(out, force=force)
     if findings_out is not None:
+        findings_out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(findings_out) as partial:
             findings.to_csv(partial, sep="\t", index=False, lineterminator="\n")
     if as_json:
@@ -110,4 +121,4 @@ def features(
     if cohort.simulated:
         note("These patients are SIMULATED.")
     say(f"{matrix.shape[0]} patients x {matrix.shape[1]} genes, {matrix.values.nnz:,} mutated cells: {out}")
-    say_table(findings[["severity", "code", "patient", "count", "message"]])
+    say_findings(findings)

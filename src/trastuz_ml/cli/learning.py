@@ -10,6 +10,7 @@ import typer
 from trastuz_ml.cli.console import note, progress, records, say, say_json, say_table
 from trastuz_ml.cli.data import AsJson, DataFolder, Force
 from trastuz_ml.errors import ConfigurationError
+from trastuz_ml.schema import GENE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ def explain(
         unknown = sorted(set(gene) - set(loaded.matrix.genes))
         if unknown:
             raise ConfigurationError(_unknown_gene(unknown[0], loaded))
-        table = table[table["feature"].isin(gene)]
+        table = table[table["feature"].isin(gene) & (table["block"] == GENE)]
     else:
         table = table[table["mean_abs"] > 0].groupby("model", sort=False).head(top)
     shown = table.drop(columns=["block"]).reset_index(drop=True)
@@ -138,8 +139,19 @@ def explain(
         return
     if loaded.simulated:
         note("These patients are SIMULATED.")
-    say_table(shown)
-    say("Contributions are SHAP values of left-out patients: they speak of the model, not of biology.")
+    _say_contributions(shown)
+
+
+def _say_contributions(table: pd.DataFrame) -> None:
+    if table.empty:
+        say("No feature contributed to a prediction of a left-out patient.")
+        return
+    # What is the same in every row is said once.
+    scale = table["scale"].iloc[0] if table["scale"].nunique() == 1 else ""
+    spare = [name for name, idle in (("scale", bool(scale)), ("status", (table["status"] == "").all())) if idle]
+    say_table(table.drop(columns=spare))
+    unit = f" ({scale})" if scale else ""
+    say(f"Contributions are SHAP values{unit} of left-out patients: they speak of the model, not of biology.")
 
 
 def _unknown_gene(gene: str, run: Run) -> str:

@@ -6,11 +6,16 @@ Exit code 0: done. 1: bad input, or a finding that stops the work. 2: the comman
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from types import FrameType
+from typing import Annotated, Any
 
 import typer
-from click.exceptions import Abort, ClickException
 
 from trastuz_ml import __version__
 from trastuz_ml.cli import data, learning, outward
@@ -34,6 +39,9 @@ app.command()(outward.predict)
 app.command()(outward.compare)
 
 _DEBUG = "--debug"
+_INTERRUPTED = 130
+# UsageError, in whichever copy of click this typer brings: newer ones carry their own.
+_UsageError: Any = typer.BadParameter.__bases__[0]
 
 
 def _print_version(value: bool) -> None:
@@ -55,23 +63,47 @@ def _options(
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not end the work.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # --debug is understood anywhere on the line, because it is added after something went wrong.
     debug = _DEBUG in given
     rest = [word for word in given if word != _DEBUG]
-    sys.exit(_run(rest, debug=debug))
+    with _interruptions() as seen:
+        code = _run(rest, seen, debug=debug)
+    sys.exit(code)
 
 
-def _run(arguments: list[str], *, debug: bool) -> int:
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """Keep in mind that Ctrl-C was pressed: where workers are stopped too, it can arrive as another error."""
+    seen: list[int] = []
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield seen
+        return
+
+    def note_it(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note_it)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(arguments: list[str], interrupted: list[int], *, debug: bool) -> int:
     try:
         outcome = app(arguments, prog_name="trastuz-ml", standalone_mode=False)
         sys.stdout.flush()
-        return outcome if isinstance(outcome, int) else 0
-    except ClickException as error:
+    except _UsageError as error:
         error.show()
         return 2
-    except (Abort, KeyboardInterrupt):
-        note("Interrupted; nothing half-written was left behind.")
-        return 130
+    except (typer.Abort, KeyboardInterrupt):
+        outcome = _INTERRUPTED
     except BrokenPipeError:
         # The reader of the pipe has gone; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,15 +111,22 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except Exception as error:  # the last stop: nobody sees a traceback unless asked for
         if debug:
             raise
-        note(_in_words(error))
-        return 1
+        if not interrupted:
+            note(_in_words(error))
+            return 1
+        outcome = _INTERRUPTED
+    # typer turns Ctrl-C into this code, without a word.
+    if outcome == _INTERRUPTED:
+        note("Interrupted; nothing half-written was left behind.")
+    return outcome if isinstance(outcome, int) else 0
 
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, TrastuzError):
         return f"Error: {error}"
     if isinstance(error, OSError):
-        return f"Error: {error.strerror or error}: {error.filename or 'the file system refused'}."
+        place = f": {error.filename}" if error.filename else ""
+        return f"Error: {error.strerror or error}{place}. Check the path, and that there is room to write."
     if isinstance(error, MemoryError):
         return "Error: not enough memory; try fewer --workers."
     return f"Error that should not happen ({type(error).__name__}: {error}). Run again with --debug and report it."

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, records, say, say_json, say_table
+from trastuz_ml.cli.console import note, records, say, say_findings, say_json
 from trastuz_ml.cli.data import AsJson, Force
 
 
@@ -26,11 +26,12 @@ def predict(
 ) -> None:  # fmt: skip
     """Predict new patients with a stored model; one row a patient, refusals included."""
     from trastuz_ml.experiment.new_patients import predict_files
-    from trastuz_ml.files import require_free
+    from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.prediction.batch import write_predictions
     from trastuz_ml.store.bundle import load_model
 
-    require_free(out, force=force)
+    read = [path for path in (*calls, patients, covered) if path is not None]
+    require_file(out, force=force, endings=[".csv", ".parquet"], inputs=read)
     bundle = load_model(model)
     table, findings = predict_files(bundle, calls, patients, covered=covered, explain=explain)
     write_predictions(table, out, force=force)
@@ -44,7 +45,7 @@ def predict(
     if bundle.simulated:
         note("The model was trained on SIMULATED patients.")
     if len(findings):
-        say_table(findings[["severity", "code", "patient", "count", "message"]])
+        say_findings(findings)
 
 
 def compare(
@@ -55,9 +56,11 @@ def compare(
 ) -> None:
     """Write one HTML page that compares the models of one or more runs."""
     from trastuz_ml.cohort.pseudonyms import pseudonym_key, pseudonyms
+    from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.report.html import compare as write_report
     from trastuz_ml.store.run_folder import Run
 
+    require_file(out, force=force)
     loaded = [Run.load(run) for run in runs]
     everybody = {patient for run in loaded for patient in run.patients["patient"]}
     written = write_report(loaded, out, names=pseudonyms(everybody, pseudonym_key()), force=force)

@@ -16,8 +16,9 @@ from trastuz_ml.cohort.assay import EXOME, Assay
 from trastuz_ml.cohort.findings import Finding, findings_table, name_some
 from trastuz_ml.cohort.patients import Covariate, nearest
 from trastuz_ml.errors import EvidenceError, InputError
-from trastuz_ml.schema import CALL_KEY, FINDINGS, empty
+from trastuz_ml.schema import CALL_KEY, EFFECTS, FINDINGS, empty
 
+_MOST_HINTS = 20
 _LOOKS_LIKE_DATE = r"^(?:\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d{1,2}|\d{4}-\d{2}-\d{2}.*)$"
 
 
@@ -136,11 +137,14 @@ def _calls_without_patient(calls: pd.DataFrame, patients: pd.DataFrame) -> list[
             f"No patient of the calls is on the roster: the calls name {name_some(strangers)}{hint}. "
             "Check the roster's patient column."
         )
+    known, rows = list(patients.index), calls["patient"].value_counts()
+    # Looking for the nearest takes time; where strangers are many, a few tell what went wrong.
+    hints = {stranger: nearest(stranger, known) for stranger in strangers[:_MOST_HINTS]}
     return [
         Finding(
             "warning", "calls-without-patient",
-            f"has calls but is not on the roster{nearest(stranger, list(patients.index))}; the calls are not used",
-            int((calls["patient"] == stranger).sum()), patient=stranger,
+            f"has calls but is not on the roster{hints.get(stranger, '')}; the calls are not used",
+            int(rows[stranger]), patient=stranger,
         )
         for stranger in strangers
     ]  # fmt: skip
@@ -178,24 +182,34 @@ def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) ->
     if unknown:
         raise InputError(
             f"The roster names the assay {name_some(unknown)}, which is not declared; declared: "
-            f"{name_some(declared)}. Add it under assays: in the experiment."
+            f"{name_some(declared) or 'none'}. Add it under assays: in the experiment."
         )
 
 
 def _distinct(calls: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    ordered = calls.sort_values(list(calls.columns), kind="stable", ignore_index=True)
-    repeated = ordered.duplicated(list(CALL_KEY))
+    """Return one row a patient, gene and variant, the gravest effect of it; calls without place all count."""
+    severity = calls["effect"].map({effect: rank for rank, effect in enumerate(EFFECTS)})
+    ordered = calls.assign(_severity=severity).sort_values(
+        ["patient", "gene", "_severity", *calls.columns.difference(["patient", "gene"])], kind="stable"
+    )
+    ordered = ordered.drop(columns="_severity").reset_index(drop=True)
+    key = ordered[list(CALL_KEY)].assign(change=ordered["hgvsc"].where(ordered["alt"].isna()))
+    placed = ordered["pos"].notna()
+    repeated = key.duplicated() & placed
     found = [
         Finding(
-            "note",
-            "duplicate-call",
-            "calls given twice or more, counted once",
-            int(count),
-            patient=str(patient),
+            "note", "duplicate-call", "calls given twice or more, counted once", int(count), patient=str(patient)
         )
         for patient, count in ordered.loc[repeated, "patient"].value_counts().sort_index().items()
     ]
-    return ordered[~repeated].reset_index(drop=True), found
+    if not placed.all():
+        found.append(
+            Finding("note", "call-without-place",
+                    "calls without a position: whether one is given twice cannot be told, so all count",
+                    int((~placed).sum()))
+        )  # fmt: skip
+    kept = ordered[~repeated]
+    return kept.sort_values(list(kept.columns), kind="stable", ignore_index=True), found
 
 
 def _gene_names(calls: pd.DataFrame) -> list[Finding]:
@@ -222,12 +236,40 @@ def _without_calls(calls: pd.DataFrame, patients: pd.Index) -> list[Finding]:
     ]  # fmt: skip
 
 
-def burden(cohort: Cohort, effects: Sequence[str]) -> npt.NDArray[np.float64]:
+def burden(cohort: Cohort, effects: Sequence[str], genes: Sequence[str] | None = None) -> npt.NDArray[np.float64]:
     """Return the number of distinct calls of the given effects in each patient, in the cohort's order.
 
     It is a count, not a rate: the covered megabases are not known.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Patients, calls and assays.
+    effects : sequence of str
+        Effect classes that count.
+    genes : sequence of str, optional
+        Genes that count; the whole exome when absent.
+
+    Returns
+    -------
+    array of shape (n_patients,)
+        NaN where the patient's assay does not cover all that counts: a panel's few calls are no low burden.
     """
-    counted = cohort.calls[cohort.calls["effect"].isin(effects)]
-    per_patient = counted["patient"].value_counts().reindex(cohort.patients.index, fill_value=0)
-    counts: npt.NDArray[np.float64] = per_patient.to_numpy(dtype=float)
-    return counts
+    calls = cohort.calls[cohort.calls["effect"].isin(effects)]
+    if genes is not None:
+        calls = calls[calls["gene"].isin(genes)]
+    counts = calls["patient"].value_counts().reindex(cohort.patients.index, fill_value=0)
+    whole = {
+        assay.name: assay.genes is None if genes is None else bool(assay.covers(genes).all())
+        for assay in cohort.assays
+    }
+    measured = cohort.patients["assay"].map(whole).to_numpy(dtype=bool)
+    known: npt.NDArray[np.float64] = np.where(measured, counts.to_numpy(dtype=float), np.nan)
+    return known
+
+
+def genes_in_common(cohort: Cohort) -> tuple[str, ...] | None:
+    """Return the genes that every assay in use covers, sorted; ``None`` when all are whole exomes."""
+    used = set(cohort.patients["assay"])
+    lists = [assay.genes for assay in cohort.assays if assay.name in used and assay.genes is not None]
+    return tuple(sorted(frozenset.intersection(*lists))) if lists else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
+import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +22,14 @@ from trastuz_ml.stats.discrimination import auc
 When = Literal["baseline", "post"]
 Kind = Literal["number", "category", "ordered"]
 
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+# Columns that the patients table has of its own; a covariate of that name would take their place.
+_OWN_NAMES = ("patient", "response", "group", "assay", "sequenced", "in_cohort", "burden")
 _MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "."}
 # An AUC that no baseline covariate reaches honestly: from here on, somebody must vouch for it.
 DISGUISE_AUC = 0.95
+# Larger values do not fit the design matrix, and are no clinical measurement.
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,7 @@ def read_roster(path: str | Path, plan: RosterPlan, *, sheet: str | int = 0) -> 
     path = Path(path)
     table = read_table(path, sheet)
     _require_columns(table, plan, path)
+    _refuse_own_names(plan, path)
     table = _index_by_patient(table, plan.patient, path)
     patients = pd.DataFrame(index=table.index)
     patients["sequenced"] = _matches(table, plan.sequenced, path)
@@ -149,26 +158,62 @@ def read_table(path: Path, sheet: str | int = 0) -> pd.DataFrame:
         raise InputError(f"There is no file {path}; check the path of the roster.")
     try:
         if suffix in readers:
-            table = pd.read_csv(
-                path, sep=readers[suffix], dtype=str, keep_default_na=False, encoding="utf-8-sig",
-                index_col=False,
-            )  # fmt: skip
+            table = _read_text(path, readers[suffix])
         elif suffix in {".xlsx", ".xlsm"}:
             table = pd.read_excel(path, sheet_name=sheet, dtype=str, keep_default_na=False)
         elif suffix in {".parquet", ".pq"}:
             table = pd.read_parquet(path).reset_index(drop=True).map(_plain_text)
         else:
             raise InputError(f"{path}: expected a roster ending in .tsv, .csv, .txt, .parquet or .xlsx.")
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 ({error.reason}): save it as UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (EOFError, KeyError, ValueError, csv.Error, zlib.error, BadZipFile) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} cannot be read as {suffix or 'a table'}: {error}.") from error
+        raise InputError(f"{path} cannot be read as {suffix}: {str(error).rstrip('.')}.") from error
     if table.empty:
         raise InputError(f"{path} has no rows: expected one row for each patient.")
     table = table.astype("str")
     table.columns = [str(name).strip() for name in table.columns]
     table = table.apply(lambda column: column.str.strip())
     return table.mask(table.isin(_MISSING))
+
+
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as text:
+        rows = csv.reader(text, delimiter=separator, strict=True)
+        header = next((row for row in rows if row), [])
+        _refuse_other_separator(header, separator, path)
+        body = []
+        try:
+            for row in filter(None, rows):
+                _refuse_ragged(row, header, f"{path}, line {rows.line_num}")
+                body.append(row)
+        except csv.Error as error:
+            raise InputError(f"{path}, line {rows.line_num}: {error}. Is a quotation mark missing?") from error
+    return pd.DataFrame(body, columns=pd.Index(header, dtype="str"), dtype="str")
+
+
+def _refuse_ragged(row: list[str], header: list[str], where: str) -> None:
+    if len(row) != len(header):
+        raise InputError(
+            f"{where}: {len(row)} fields, but the header has {len(header)}. Is the file cut off, or a separator "
+            "missing or too many?"
+        )
+
+
+def _refuse_other_separator(header: list[str], separator: str, path: Path) -> None:
+    if len(header) != 1:
+        return
+    for other, name in _SEPARATORS.items():
+        if other in header[0]:
+            raise InputError(
+                f"{path}: expected fields separated by {_SEPARATORS[separator]}, found them separated by {name}. "
+                "Save it as .tsv with tabs, or as .csv with commas."
+            )
 
 
 def _plain_text(value: object) -> str:
@@ -187,8 +232,14 @@ def nearest(name: str, known: Sequence[str]) -> str:
     >>> nearest("HER2_status", ["ER.status", "HER2.status"])
     '; the nearest is HER2.status'
     """
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    bare = _bare(name)
+    # The same letters with other points, case or spaces come first: er.status for er_status, not her2_status.
+    close = [word for word in known if _bare(word) == bare] or difflib.get_close_matches(name, known, 1, 0.5)
     return f"; the nearest is {close[0]}" if close else ""
+
+
+def _bare(word: str) -> str:
+    return "".join(filter(str.isalnum, word)).casefold()
 
 
 def _require_columns(table: pd.DataFrame, plan: RosterPlan, path: Path) -> None:
@@ -205,6 +256,15 @@ def _require_columns(table: pd.DataFrame, plan: RosterPlan, path: Path) -> None:
             )
 
 
+def _refuse_own_names(plan: RosterPlan, path: Path) -> None:
+    taken = [c.name for c in plan.covariates if c.name in _OWN_NAMES]
+    if taken:
+        raise InputError(
+            f"{path}: a covariate cannot be named {taken[0]}, which means something else here. Rename the column "
+            f"in the roster, for example to {taken[0]}_."
+        )
+
+
 def _index_by_patient(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
     blank = table[column].isna()
     if blank.any():
@@ -212,10 +272,10 @@ def _index_by_patient(table: pd.DataFrame, column: str, path: Path) -> pd.DataFr
         raise InputError(f"{path}, line {line}: the patient identifier in column {column} is empty.")
     twice = table[column][table[column].duplicated()].unique()
     if len(twice):
+        who = "1 patient appears" if len(twice) == 1 else f"{len(twice)} patients appear"
         raise InputError(
-            f"{path}: {len(twice)} patient{'s' if len(twice) > 1 else ''} appear more than once in column "
-            f"{column} ({name_some(twice)}); expected one row a patient. For two biopsies of one person, give "
-            "each its own id and declare the person as group."
+            f"{path}: {who} more than once in column {column} ({name_some(twice)}); expected one row a patient. "
+            "For two biopsies of one person, give each its own id and declare the person as group."
         )
     return table.set_index(column, drop=False).rename_axis("patient").sort_index()
 
@@ -277,7 +337,7 @@ def _covariate_values(texts: pd.Series, covariate: Covariate, path: Path) -> pd.
         expected = f"one of {', '.join(covariate.levels)}"
     else:
         numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
-        numbers = numbers.where(np.isfinite(numbers))
+        numbers = numbers.where(numbers.abs() < LARGEST)
         expected = "a number (or declare kind: category)"
     bad = numbers.isna() & texts.notna()
     if bad.any():
@@ -316,15 +376,18 @@ def refuse_outcomes_in_disguise(patients: pd.DataFrame, covariates: Sequence[Cov
 def covariate_auc(values: pd.Series, response: pd.Series, kind: Kind) -> float:
     """Return how well one covariate alone separates the responders, in its better direction.
 
-    A category's levels are ordered by their response rate. Missing values form a level of their own,
-    because being missing can be the disguise: a number is then cut at its missingness too.
+    A category's levels are ordered by the response rate of their other patients. Missing values form a level
+    of their own, because being missing can be the disguise: a number is then cut at its missingness too.
     """
     known = response.notna()
     y = response[known].to_numpy(dtype=int)
     if kind == "category":
         levels = values[known].astype(object).where(values[known].notna(), "missing")
-        rates = pd.Series(y, index=levels.index).groupby(levels).transform("mean").to_numpy()
-        return auc(y, rates)
+        by_level = pd.Series(y, index=levels.index).groupby(levels)
+        size = by_level.transform("size").to_numpy()
+        # Without the patient's own response: many small levels would fit noise.
+        others = (by_level.transform("sum").to_numpy() - y) / np.maximum(size - 1, 1)
+        return auc(y, np.where(size > 1, others, y.mean()))
     absent = values[known].isna().to_numpy()
     present = ~absent
     reached = [0.5]

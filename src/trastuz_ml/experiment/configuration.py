@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from trastuz_ml.cohort.patients import Covariate, Response, RosterPlan
 from trastuz_ml.errors import ConfigurationError, TrastuzError
@@ -31,12 +40,21 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _nothing_as_empty(value: Any) -> Any:
+    """Read a key with nothing under it, such as a list that is commented out, as empty."""
+    return {} if value is None else value
+
+
 def _exome_only() -> dict[str, str | None]:
     return {"exome": None}
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+
+
+ByColumn = Annotated[dict[Text, Texts], BeforeValidator(_nothing_as_empty)]
 
 
 class _Section(BaseModel):
@@ -46,7 +64,7 @@ class _Section(BaseModel):
 class Simulated(_Section):
     """An invented cohort, written as ``calls.maf`` and ``roster.tsv`` before it is read as any other."""
 
-    patients: int = Field(default=160, description="number of patients, 12 to 100,000")
+    patients: int = Field(default=160, ge=12, le=100_000, description="number of patients, 12 to 100,000")
     seed: int = Field(default=2019, ge=0, description="same seed, same cohort")
 
 
@@ -55,7 +73,7 @@ class Calls(_Section):
 
     files: Texts = Field(description="MAF files, or tables like MAF (.maf, .tsv, .txt, .gz, .xlsx)")
     sheet: str | int = Field(default=0, description="sheet of an Excel file")
-    columns: dict[str, str] = Field(
+    columns: dict[str, Text] = Field(
         default_factory=dict, description="column of the calls table: header word of the file"
     )
 
@@ -80,7 +98,7 @@ class CovariateColumn(_Section):
 
     when: Literal["baseline", "post"] = Field(description="known before treatment, or only after it began")
     kind: Literal["number", "category", "ordered"] = "number"
-    levels: tuple[str, ...] = Field(default=(), description="levels of an ordered covariate, lowest first")
+    levels: Words = Field(default=(), description="levels of an ordered covariate, lowest first")
     vouched: bool = Field(default=False, description="you vouch that an AUC of 0.95 or more is real")
 
     @model_validator(mode="after")
@@ -97,11 +115,13 @@ class Roster(_Section):
     sheet: str | int = Field(default=0, description="sheet of an Excel file")
     patient: Text = Field(description="column with the identifier that the calls use")
     response: ResponseColumn
-    covariates: dict[str, CovariateColumn] = Field(default_factory=dict)
+    covariates: Annotated[dict[Text, CovariateColumn], BeforeValidator(_nothing_as_empty)] = Field(
+        default_factory=dict
+    )
     group: Text | None = Field(default=None, description="column of a unit that never straddles a split")
     assay: Text | None = Field(default=None, description="column with the name of the patient's assay")
-    sequenced: dict[str, Texts] = Field(default_factory=dict, description="column: values of the sequenced")
-    filter: dict[str, Texts] = Field(default_factory=dict, description="column: values to keep")
+    sequenced: ByColumn = Field(default_factory=dict, description="column: values of the sequenced")
+    filter: ByColumn = Field(default_factory=dict, description="column: values to keep")
 
     def plan(self) -> RosterPlan:
         """Return what the roster's reader needs."""
@@ -130,7 +150,7 @@ class Features(_Section):
     def _known(self) -> Self:
         for word, known in ((self.encoding, ENCODINGS), *((effect, EFFECTS) for effect in self.effects)):
             if word not in known:
-                raise ValueError(f"'{word}' is unknown{_nearest(word, known)}; expected {', '.join(known)}")
+                raise ValueError(f"expected {', '.join(known)}; found '{word}'{_nearest(word, known)}")
         return self
 
 
@@ -157,7 +177,7 @@ class Tracking(_Section):
 class Experiment(_Section):
     """One experiment: the data, the features, the competitors and how they are judged."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[Text, AfterValidator(lambda v: _file_name(v))]
     purpose: str = ""
     data: str = Field(default=".", description="folder of the files below, relative to the experiment file")
     simulated: Simulated | None = None
@@ -167,7 +187,7 @@ class Experiment(_Section):
         default_factory=_exome_only, description="assay: gene list file, or nothing for an exome"
     )
     features: Features = Features()
-    watch: tuple[str, ...] = ("ANKRD44",)
+    watch: Words = ("ANKRD44",)
     models: Annotated[tuple[str, ...], BeforeValidator(lambda v: _model_names(v))] = DEFAULT_MODELS
     validation: Plan = Plan()
     export: str = Field(default=CHOSEN, description="model to store: a name, or 'chosen'")
@@ -181,6 +201,12 @@ class Experiment(_Section):
             )
         if self.tracking.alias and not self.tracking.register_as:
             raise ValueError("tracking: an alias needs register_as")
+        left = [model.name for model in self.catalogue()]
+        if not left or self.export not in (CHOSEN, *left):
+            raise ValueError(
+                f"{', '.join(self.models) if not left else self.export} needs covariates, and none are declared "
+                "under roster: covariates:"
+            )
         return self
 
     def catalogue(self) -> list[CatalogueModel]:
@@ -193,6 +219,8 @@ class Experiment(_Section):
 
 def _model_names(value: Any) -> Any:
     """Spell out ``- xgboost: [genes, both]`` as ``xgboost:genes`` and ``xgboost:both``."""
+    if isinstance(value, str):
+        value = [value]
     if not isinstance(value, list | tuple):
         return value
     names: list[str] = []
@@ -206,7 +234,7 @@ def _model_names(value: Any) -> Any:
             catalogue_model(name)
         except TrastuzError as error:
             known = [*RIVALS, *DEFAULT_MODELS]
-            raise ValueError(f"{error}{_nearest(name, known)}") from error
+            raise ValueError(f"{str(error).rstrip('.')}{_nearest(name, known)}") from error
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"{', '.join(repeated)} is listed twice")
@@ -215,13 +243,35 @@ def _model_names(value: Any) -> Any:
     return tuple(names)
 
 
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(
+            "folders take this name: expected at most 100 letters, digits, points, - and _, beginning with a "
+            f"letter or digit; found '{name}'"
+        )
+    return name
+
+
 def _nearest(word: str, known: Any) -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.4)
     return f"; did you mean {close[0]}?" if close else ""
 
 
+_MOST_SHOWN = 80
+_EXPECTED = {
+    "int_parsing": "a whole number", "int_type": "a whole number", "int_from_float": "a whole number",
+    "bool_parsing": "true or false", "bool_type": "true or false",
+    "string_type": "a word", "string_too_short": "a word",
+    "tuple_type": "a list", "too_short": "at least one value",
+}  # fmt: skip
+
+
 class _PlainLoader(yaml.SafeLoader):
-    """YAML 1.2's scalars: YES and NO are words, and dates stay as written."""
+    """YAML whose words stay as written: YES, TRUE, 1.50, 007 and 2024-01-01.
+
+    A roster holds texts, and settings must match them to the letter. Only whole numbers become numbers, because
+    their text can be had back; settings that are true or false are read from their words by pydantic.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that is given twice, which YAML would silently overwrite."""
@@ -239,12 +289,12 @@ _PlainLoader.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
         for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+        if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+    "tag:yaml.org,2002:int", re.compile(r"^(?:0|-?[1-9][0-9]*)$"), list("-0123456789")
 )
 
 
@@ -274,10 +324,12 @@ def read_experiment(path: str | Path, *, data: str | Path | None = None) -> Expe
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_PlainLoader)  # noqa: S506
     except FileNotFoundError as error:
         raise ConfigurationError(f"There is no experiment file {path}. `trastuz-ml init` writes one.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not text in UTF-8 ({error.reason}): save it as UTF-8.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError(_where_not_yaml(path, error)) from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: expected settings such as 'name: ...', found none.")
     try:
@@ -288,23 +340,53 @@ def read_experiment(path: str | Path, *, data: str | Path | None = None) -> Expe
     return experiment.model_copy(update={"data": str(root.resolve())})
 
 
+def _where_not_yaml(path: Path, error: Exception) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        reason = str(error).replace('"<unicode string>", ', "")
+        return f"{path} is not YAML: {' '.join(reason.split())}."
+    mark = error.problem_mark
+    reason = ", ".join(part for part in (error.context, error.problem) if part)
+    return f"{path}, line {mark.line + 1}, column {mark.column + 1}: this is not YAML: {reason}."
+
+
 def _explain(path: Path, error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        place = [str(part) for part in problem["loc"]]
-        key = ".".join(place) or "experiment"
-        if problem["type"] == "extra_forbidden":
-            known = _known_keys(place[:-1])
-            lines.append(
-                f"{path}: unknown key '{key}'{_nearest(place[-1], known)} Known here: {', '.join(known)}."
-            )
-        elif problem["type"] == "missing":
-            lines.append(f"{path}: the key '{key}' is missing.")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            found = "" if problem["type"] == "value_error" else f" (found {problem['input']!r})"
-            lines.append(f"{path}: {key}: {message}{found}.")
-    return "\n".join(lines)
+    return "\n".join(f"{path}: {_explain_one(problem)}" for problem in error.errors())
+
+
+def _explain_one(problem: ErrorDetails) -> str:
+    place = [str(part) for part in problem["loc"] if part != "[key]"]
+    key = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(place[:-1])
+        return f"unknown key '{key}'{_nearest(place[-1], known) or '.'} Known here: {', '.join(known)}."
+    if problem["type"] == "missing":
+        return f"the key '{key}' is missing."
+    where = f"{key}: " if key else ""
+    if problem["type"] == "value_error":
+        return f"{where}{problem['msg'].removeprefix('Value error, ').rstrip('.?')}{_end(problem['msg'])}"
+    found = "nothing" if problem["input"] is None else _shortened(repr(problem["input"]))
+    return f"{where}expected {_expected(problem, place)}, found {found}."
+
+
+def _end(sentence: str) -> str:
+    return "?" if sentence.endswith("?") else "."
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+
+
+def _expected(problem: ErrorDetails, place: list[str]) -> str:
+    kind, bounds = problem["type"], problem.get("ctx", {})
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        known = _known_keys(place)
+        return "settings under it" + (f" ({', '.join(known)})" if kind == "model_type" else "")
+    if kind == "literal_error":
+        return str(bounds["expected"]).replace("'", "")
+    if kind in ("greater_than_equal", "less_than_equal"):
+        least = kind == "greater_than_equal"
+        return f"at least {bounds['ge']}" if least else f"at most {bounds['le']}"
+    return _EXPECTED.get(kind) or problem["msg"]
 
 
 def _known_keys(place: list[str]) -> list[str]:

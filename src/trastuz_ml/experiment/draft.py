@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from importlib.resources import files
@@ -100,6 +101,8 @@ def _response_column(roster: pd.DataFrame, path: Path) -> tuple[str, str, list[s
 
 def _candidate(values: pd.Series) -> str:
     name = _quoted(str(values.name))
+    if values.nunique() < 2:
+        return f"    # {name}: {{when: baseline}}   # one value for everybody: it says nothing"
     if _LATE_WORD.search(str(values.name)):
         return f"    # {name}: {{when: post}}   # looks as if it was measured after treatment: leave it out"
     numbers = pd.to_numeric(values, errors="coerce")
@@ -115,9 +118,10 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z_/.][A-Za-z0-9_./-]*", text):
+    if re.fullmatch(r"[A-Za-z_/.][A-Za-z0-9_./-]*", text) and text.casefold() != "null":
         return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # A JSON text is a YAML text.
+    return json.dumps(text, ensure_ascii=False)
 
 
 _TEMPLATE = """\
@@ -137,6 +141,7 @@ roster:
   response: {{column: {response}, positive: [{positive}], negative: [{negative}]}}
   # group: COLUMN            # patients who share a value never straddle a split (two biopsies, a centre)
   # filter: {{COLUMN: [VALUE]}}   # keep these patients only
+  # sequenced: {{COLUMN: [VALUE]}}   # who was sequenced, where a column says so; all patients otherwise
   covariates:
     # CHECK: take away the '#' before what was known BEFORE treatment; nothing else may predict
 {candidates}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import pandas as pd
 
 from trastuz_ml.calls.maf import read_maf
 from trastuz_ml.cohort.assay import EXOME, Assay, read_gene_list
-from trastuz_ml.cohort.cohort import Cohort, Source
-from trastuz_ml.cohort.findings import with_more
+from trastuz_ml.cohort.cohort import Cohort
+from trastuz_ml.cohort.findings import Finding, with_more
 from trastuz_ml.cohort.patients import RosterPlan, read_roster, read_table
 from trastuz_ml.prediction.batch import lay_out, predict
 from trastuz_ml.store.bundle import ModelBundle
@@ -38,7 +38,8 @@ def predict_files(
     patients : path
         Roster of the new patients; no response is needed.
     covered : path, optional
-        Gene list of the new patients' assay, one symbol a line; the whole exome when absent.
+        Gene list of the new patients' assay, one symbol a line. Without it the roster's assay column is
+        read as in training; where training had none, the whole exome is taken as sequenced.
     explain : int
         How many contributions to name for each patient.
 
@@ -55,21 +56,42 @@ def predict_files(
     inputs = bundle.card["inputs"]
     paths = [Path(path) for path in calls]
     tables = [read_maf(path, columns=inputs["columns"]) for path in paths]
-    plan = _plan(bundle, inputs, Path(patients))
-    roster, findings = read_roster(patients, plan)
-    assay = EXOME if covered is None else Assay(EXOME.name, read_gene_list(Path(covered)))
+    plan, findings = _plan(inputs, Path(patients), bundle, by_column=covered is None)
+    roster, noticed = read_roster(patients, plan)
+    assays = _assays(inputs, covered)
     cohort = Cohort.assemble(
-        pd.concat(tables, ignore_index=True), roster, covariates=bundle.covariates, assays=(assay,),
-        findings=findings, sources=[Source.of(p, len(t), len(t)) for p, t in zip(paths, tables, strict=True)],
-        simulated=bundle.simulated, training=False,
+        pd.concat(tables, ignore_index=True), roster, covariates=bundle.covariates, assays=assays,
+        findings=[*findings, *noticed], simulated=bundle.simulated, training=False,
     )  # fmt: skip
     predictions = predict(bundle, cohort, explain=explain, roster=roster)
     _, uncovered = lay_out(bundle, cohort)
     return predictions, with_more(cohort.findings, uncovered)
 
 
-def _plan(bundle: ModelBundle, inputs: dict[str, Any], patients: Path) -> RosterPlan:
+def _assays(inputs: Mapping[str, Any], covered: str | Path | None) -> tuple[Assay, ...]:
+    if covered is not None:
+        return (Assay(EXOME.name, read_gene_list(Path(covered))),)
+    if inputs["assay"] is None:
+        return (EXOME,)
+    return tuple(
+        Assay(name, None if genes is None else frozenset(genes)) for name, genes in inputs["assays"].items()
+    )
+
+
+def _plan(
+    inputs: Mapping[str, Any], patients: Path, bundle: ModelBundle, *, by_column: bool
+) -> tuple[RosterPlan, list[Finding]]:
     # A new roster need not say again what the training roster said of everybody.
     present = set(read_table(patients).columns)
     sequenced = {name: values for name, values in inputs["sequenced"].items() if name in present}
-    return RosterPlan(inputs["patient"], covariates=bundle.covariates, sequenced=sequenced)
+    keep = {name: values for name, values in inputs["filter"].items() if name in present}
+    findings = [
+        Finding("warning", "population-unknown",
+                f"the model was trained on patients with {name} {' or '.join(values)}, a column that this roster "
+                "does not have: whether they are of that population is not known")
+        for name, values in inputs["filter"].items()
+        if name not in present
+    ]  # fmt: skip
+    assay = inputs["assay"] if by_column else None
+    plan = RosterPlan(inputs["patient"], covariates=bundle.covariates, assay=assay, sequenced=sequenced, keep=keep)
+    return plan, findings

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trastuz_ml.cohort.pseudonyms import pseudonym_key, pseudonyms
+from trastuz_ml.errors import ConfigurationError, OutputExistsError
 from trastuz_ml.experiment.configuration import Experiment
+from trastuz_ml.experiment.outputs import require_folder
 from trastuz_ml.experiment.train import Progress, Trained
 from trastuz_ml.files import require_free
 from trastuz_ml.report.figure_files import write_figures
 from trastuz_ml.report.html import compare
+from trastuz_ml.report.privacy import pseudonyms_of, without_identifiers
 from trastuz_ml.store.bundle import make_bundle, save_bundle
 from trastuz_ml.store.card import plain
 from trastuz_ml.store.run_folder import Run
@@ -37,10 +41,23 @@ def require_outputs_free(experiment: Experiment, runs: Path, models: Path, *, fo
     Raises
     ------
     OutputExistsError
-        If the run or the model is there and ``force`` is false.
+        If the run or the model is there and ``force`` is false, or something else is in its place.
+    ConfigurationError
+        If one of the folders cannot be made or written to, or the two are the same.
+    InputError
+        If the key of the pseudonyms cannot be read or made.
     """
-    require_free(runs / experiment.name, force=force)
-    require_free(models / experiment.name, force=force)
+    if runs.resolve() == models.resolve():
+        raise ConfigurationError(f"Runs and models cannot both be kept in {runs}: give them two folders.")
+    for folder, mark, what in ((runs, "run.json", "run"), (models, "manifest.json", "model")):
+        output = folder / experiment.name
+        require_free(output, force=force)
+        if output.exists() and not (output / mark).is_file():
+            raise OutputExistsError(
+                f"{output} is not a {what}, so it is not replaced: give another folder or name."
+            )
+        require_folder(folder)
+    pseudonym_key()
 
 
 def publish(
@@ -82,7 +99,7 @@ def publish(
     settings = experiment.features
     bundle = make_bundle(
         run.name, trained.model, trained.design.features, settings.encoding, trained.run.matrix.effects,
-        _card(trained, experiment), run.simulated,
+        _card(trained, experiment, names), run.simulated,
     )  # fmt: skip
     save_bundle(bundle, model_folder, force=force)
     tell("drawing the report", 0, 1)
@@ -94,7 +111,7 @@ def publish(
     return Published(run_folder, model_folder, report, command)
 
 
-def _card(trained: Trained, experiment: Experiment) -> dict[str, Any]:
+def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) -> dict[str, Any]:
     run, response = trained.run, experiment.roster.response
     exported = run.scores[run.scores["model"].isin([trained.model.name, "chosen"])]
     card: dict[str, Any] = plain(
@@ -106,13 +123,15 @@ def _card(trained: Trained, experiment: Experiment) -> dict[str, Any]:
             "patients": len(run.patients),
             "responders": int(run.patients["response"].sum()),
             "scores": exported.to_dict(orient="records"),
-            "sources": run.provenance["sources"],
+            "sources": without_identifiers(run.provenance["sources"], pseudonyms_of([run], names)),
             "limits": _limits(run),
             "inputs": {
                 "patient": experiment.roster.patient,
                 "columns": dict(experiment.calls.columns),
                 "sequenced": {name: list(values) for name, values in experiment.roster.sequenced.items()},
                 "filter": {name: list(values) for name, values in experiment.roster.filter.items()},
+                "assay": experiment.roster.assay,
+                "assays": {a.name: None if a.genes is None else sorted(a.genes) for a in trained.assays},
             },
         }
     )  # fmt: skip

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,23 @@ from typing import Any
 import pandas as pd
 
 from trastuz_ml.calls.maf import read_maf
-from trastuz_ml.cohort.assay import declare_assays
-from trastuz_ml.cohort.cohort import Cohort, Source, burden
+from trastuz_ml.cohort.assay import Assay, declare_assays
+from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
 from trastuz_ml.cohort.findings import Finding, with_more
 from trastuz_ml.cohort.patients import read_roster, refuse_outcomes_in_disguise
+from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.experiment.configuration import Experiment, read_experiment
 from trastuz_ml.explain.contributions import contribution_tables, contributions_of, explained_table
 from trastuz_ml.explain.watched import watched_table
 from trastuz_ml.features.encoding import build_gene_matrix
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.features.simulate import simulate_cohort
-from trastuz_ml.learn.catalogue import CHOSEN
+from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel, catalogue_model
 from trastuz_ml.learn.design import Design, make_design
 from trastuz_ml.learn.fitted import FittedModel
 from trastuz_ml.learn.folds import SplitPlan, plan_splits
 from trastuz_ml.learn.scores import comparison_table, score_table
-from trastuz_ml.learn.validation import Tuning, Validation, fit_on_all, validate
+from trastuz_ml.learn.validation import Tuning, Validation, fit_on_all, require_inner_folds, validate
 from trastuz_ml.schema import NONSILENT
 from trastuz_ml.store.run_folder import Run
 
@@ -44,6 +45,7 @@ class Trained:
     run: Run
     model: FittedModel
     design: Design
+    assays: tuple[Assay, ...]
 
 
 def load_cohort(experiment: Experiment) -> Cohort:
@@ -60,20 +62,28 @@ def load_cohort(experiment: Experiment) -> Cohort:
 
 
 def _read_cohort(experiment: Experiment, root: Path) -> Cohort:
+    if not root.is_dir():
+        raise ConfigurationError(
+            f"There is no data folder {root}: name the folder of the files with data: in the experiment, or with "
+            "--data."
+        )
     settings = experiment.calls
     paths = [root / name for name in settings.files]
     tables = [read_maf(path, columns=settings.columns, sheet=settings.sheet) for path in paths]
     calls = pd.concat(tables, ignore_index=True)
     roster_path, plan = root / experiment.roster.file, experiment.roster.plan()
     patients, findings = read_roster(roster_path, plan, sheet=experiment.roster.sheet)
-    kept = [int(table["patient"].isin(patients.index[patients["in_cohort"]]).sum()) for table in tables]
-    sources = [Source.of(p, len(t), k) for p, t, k in zip(paths, tables, kept, strict=True)]
-    sources.append(Source.of(roster_path, len(patients), int(patients["in_cohort"].sum())))
     lists = {name: None if file is None else root / file for name, file in experiment.assays.items()}
-    return Cohort.assemble(
+    cohort = Cohort.assemble(
         calls, patients, covariates=plan.covariates, assays=declare_assays(lists), findings=findings,
-        sources=sources, simulated=experiment.simulated is not None,
+        simulated=experiment.simulated is not None,
     )  # fmt: skip
+    members = cohort.patients.index
+    sources = [
+        Source.of(path, len(table), int(table["patient"].isin(members).sum()))
+        for path, table in zip(paths, tables, strict=True)
+    ]
+    return replace(cohort, sources=(*sources, Source.of(roster_path, len(patients), len(members))))
 
 
 def build_features(experiment: Experiment, cohort: Cohort) -> tuple[GeneMatrix, pd.DataFrame]:
@@ -113,8 +123,9 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
         design.patients, design.response, design.groups,
         repeats=settings.repeats, folds=settings.folds, seed=settings.seed,
     )  # fmt: skip
-    models = experiment.catalogue()
+    models = _competitors(experiment, cohort)
     tuning = Tuning(settings.inner_folds, settings.min_carriers, settings.seed)
+    require_inner_folds(design, plan, tuning)
     workers = workers or available_cores()
     validation = validate(
         design, plan, models, tuning,
@@ -125,7 +136,15 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
     fitted, picked = fit_on_all(design, models, tuning, workers=workers)
     exported = picked if experiment.export == CHOSEN else experiment.export
     run = _make_run(experiment, cohort, matrix, findings, design, plan, validation, exported)
-    return Trained(run, fitted[exported], design)
+    return Trained(run, fitted[exported], design, cohort.assays)
+
+
+def _competitors(experiment: Experiment, cohort: Cohort) -> list[CatalogueModel]:
+    """Return the models of the experiment; with several assays, knowing the assay alone is a rival, too."""
+    models = [m for m in experiment.catalogue() if m.features != "assay"]
+    if cohort.patients["assay"].nunique() > 1:
+        models.append(catalogue_model("assay-only"))
+    return models
 
 
 def _make_run(
@@ -156,7 +175,7 @@ def _make_run(
 
 def _patient_table(cohort: Cohort) -> pd.DataFrame:
     table = cohort.patients.reset_index()
-    table.insert(4, "burden", burden(cohort, NONSILENT))
+    table.insert(4, "burden", burden(cohort, NONSILENT, genes_in_common(cohort)))
     return table
 
 

@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.learn.design import Design
+from trastuz_ml.learn.catalogue import catalogue_model
+from trastuz_ml.learn.design import Design, Feature
 from trastuz_ml.learn.fitted import BoostedTrees, FittedModel, Forest, LinearLogit
+from trastuz_ml.learn.tree_paths import contributions as tree_contributions
+from trastuz_ml.learn.tree_paths import trees_of_booster, trees_of_forest
 from trastuz_ml.learn.validation import Inspected
 from trastuz_ml.schema import CONTRIBUTIONS, EXPLAINED, GENE, GENE_CONTRIBUTIONS, conform, empty
 
@@ -108,10 +111,14 @@ def contributions_of(model: FittedModel, X: npt.NDArray[np.float32]) -> Explanat
 def _booster_parts(estimator: BoostedTrees, prepared: Array) -> tuple[Array, Array, Array]:
     import xgboost
 
-    data = xgboost.DMatrix(prepared.astype(np.float32), nthread=1)
-    parts = estimator.booster.predict(data, pred_contribs=True).astype(np.float64)
-    output = estimator.booster.predict(data, output_margin=True).astype(np.float64)
-    return parts[:, :-1], parts[:, -1], output
+    X = prepared.astype(np.float32)
+    parts = estimator.booster.predict(xgboost.DMatrix(X, nthread=1), pred_contribs=True).astype(np.float64)
+    output, base, values = estimator.margin(prepared), parts[:, -1], parts[:, :-1]
+    gaps = np.isnan(X).any(axis=1)
+    if gaps.any():
+        trees, _ = trees_of_booster(estimator.booster)
+        values[gaps] = tree_contributions(trees, X[gaps].astype(np.float64))
+    return values, base, output
 
 
 def _forest_parts(estimator: Forest, prepared: Array) -> tuple[Array, Array]:
@@ -120,9 +127,14 @@ def _forest_parts(estimator: Forest, prepared: Array) -> tuple[Array, Array]:
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         import shap
 
+    gaps = np.isnan(prepared).any(axis=1)
+    known = np.where(np.isnan(prepared), 0.0, prepared)
     explainer = shap.TreeExplainer(estimator.forest, feature_perturbation="tree_path_dependent")
-    parts = np.asarray(explainer.shap_values(prepared, check_additivity=False))[:, :, 1]
-    return parts, np.full(len(prepared), float(np.ravel(explainer.expected_value)[1]))
+    values = np.array(explainer.shap_values(known, check_additivity=False))[:, :, 1]
+    if gaps.any():
+        rows = prepared[gaps].astype(np.float32).astype(np.float64)
+        values[gaps] = tree_contributions(trees_of_forest(estimator.forest), rows)
+    return values, np.full(len(prepared), float(np.ravel(explainer.expected_value)[1]))
 
 
 def explained_table(inspected: Sequence[Inspected], patients: Sequence[str]) -> pd.DataFrame:
@@ -169,13 +181,19 @@ def contribution_tables(
         items = [item for item in inspected if item.model == model]
         places, mean, spread, kept = _over_repeats(items, len(design.patients))
         by_patient.append(_patient_rows(model, design, places, mean, spread))
-        by_feature.append(_feature_rows(model, design, places, mean, kept, items[0].result.scale, always))
+        by_feature.append(_feature_rows(model, design, places, mean, kept, _scale(items), always))
     if not models:
         return empty(CONTRIBUTIONS), empty(GENE_CONTRIBUTIONS)
     return (
         conform(pd.concat(by_patient, ignore_index=True), CONTRIBUTIONS),
         conform(pd.concat(by_feature, ignore_index=True), GENE_CONTRIBUTIONS),
     )
+
+
+def _scale(items: list[Inspected]) -> str:
+    """Return the scale of a model's contributions; a fold without any feature has only a constant."""
+    told = (str(i.result.scale) for i in items if i.result.method != "constant")
+    return next(told, str(items[0].result.scale))
 
 
 def _over_repeats(items: list[Inspected], patients: int) -> tuple[npt.NDArray[np.intp], Array, Array, Array]:
@@ -186,12 +204,16 @@ def _over_repeats(items: list[Inspected], patients: int) -> tuple[npt.NDArray[np
         here = np.searchsorted(places, item.result.places)
         block = np.zeros((len(item.places), len(places)))
         block[:, here] = item.result.used
-        total[item.places] += block
-        squares[item.places] += block**2
-        times[item.places] += 1
         kept[here] += 1
-    mean = total / times
-    variance = np.maximum(squares / times - mean**2, 0.0) * times / np.maximum(times - 1, 1)
+        # A refused row is left out of the mean, and of the count.
+        stands = ~np.isnan(item.result.gap)
+        rows, block = item.places[stands], block[stands]
+        total[rows] += block
+        squares[rows] += block**2
+        times[rows] += 1
+    counted = np.where(times > 0, times, np.nan)
+    mean = total / counted
+    variance = np.maximum(squares / counted - mean**2, 0.0) * counted / np.maximum(counted - 1, 1)
     return places, mean, np.sqrt(variance), kept / len(items)
 
 
@@ -216,30 +238,41 @@ def _feature_rows(
     model: str, design: Design, places: npt.NDArray[np.intp], mean: Array, kept: Array, scale: str,
     always: Sequence[str],
 ) -> pd.DataFrame:  # fmt: skip
-    offered = {feature.name: j for j, feature in enumerate(design.features) if feature.block == GENE}
-    extra = [offered[gene] for gene in always if gene in offered and offered[gene] not in places]
+    offered = set(design.columns(catalogue_model(model).features).tolist())
+    genes = {feature.name: j for j, feature in enumerate(design.features) if feature.block == GENE}
+    extra = [genes[gene] for gene in always if gene in genes and genes[gene] not in places]
     rows = []
     for k, j in enumerate([*places, *extra]):
         feature, column = design.features[j], design.X[:, j]
-        reached = k < len(places)
+        reached, measured = k < len(places), ~np.isnan(column)
         carriers = int((column > 0).sum()) if feature.block == GENE else None
         rows.append(
             {
                 "model": model, "feature": feature.name, "block": feature.block,
-                "covered": int((~np.isnan(column)).sum()), "carriers": carriers,
+                "covered": int(measured.sum()), "carriers": carriers,
                 "folds_kept": float(kept[k]) if reached else 0.0,
-                "mean_abs": float(np.nanmean(np.abs(mean[:, k]))) if reached else np.nan,
-                "when_mutated": float(np.nanmean(mean[column > 0, k])) if reached and carriers else np.nan,
-                "scale": scale, "status": _status(carriers, column, reached=reached),
+                "mean_abs": _mean(np.abs(mean[measured, k])) if reached else np.nan,
+                "when_mutated": _mean(mean[column > 0, k]) if reached and carriers else np.nan,
+                "scale": scale,
+                "status": _status(feature, carriers, int(measured.sum()), j in offered, reached=reached),
             }
         )  # fmt: skip
     table = pd.DataFrame(rows, columns=GENE_CONTRIBUTIONS.names)
     return table.sort_values(["mean_abs", "feature"], ascending=[False, True], ignore_index=True)
 
 
-def _status(carriers: int | None, column: npt.NDArray[np.float32], *, reached: bool) -> str:
-    if np.isnan(column).all():
-        return "not covered"
+def _mean(values: Array) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def _status(feature: Feature, carriers: int | None, measured: int, offered: bool, *, reached: bool) -> str:
+    if measured == 0:
+        return "not covered" if feature.block == GENE else "known of nobody"
     if carriers == 0:
-        return f"not evaluable: mutated in 0 of {int((~np.isnan(column)).sum())}"
-    return "" if reached else "not evaluable: too few carriers in every training fold"
+        return f"not evaluable: mutated in 0 of {measured}"
+    if carriers == measured:
+        return f"not evaluable: mutated in all {measured}"
+    if not offered:
+        return "not offered to this model"
+    return "" if reached else "not evaluable: dropped by the carrier filter of every training fold"

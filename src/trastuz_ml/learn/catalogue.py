@@ -25,7 +25,8 @@ class Learner:
     grid : tuple of dict
         The candidates that the inner folds choose from.
     complete : bool
-        Whether missing values are filled before fitting; XGBoost takes them as they are.
+        Whether everything missing is filled (linear models); trees follow both branches at a gene that was
+        not covered, see :mod:`trastuz_ml.learn.tree_paths`.
     """
 
     fit: Callable[..., Sequence[Any]]
@@ -41,7 +42,7 @@ LEARNERS: dict[str, Learner] = {
         linear.fit_elastic_net,
         tuple({"l1_ratio": 0.5, "fraction": f} for f in (0.9, 0.7, 0.5, 0.35, 0.25, 0.15)),
     ),
-    "random-forest": Learner(trees.fit_forest, tuple({"min_samples_leaf": m} for m in (3, 8))),
+    "random-forest": Learner(trees.fit_forest, tuple({"min_samples_leaf": m} for m in (3, 8)), False),
     "xgboost": Learner(
         trees.fit_boosted, tuple({"depth": d, "trees": t} for d in (1, 2, 3) for t in (50, 200)), False
     ),
@@ -51,6 +52,7 @@ RIVALS: dict[str, tuple[str, str]] = {
     "prevalence": ("prevalence", "none"),
     CLINICAL: ("l2-logistic", "covariates"),
     "burden-only": ("l2-logistic", "burden"),
+    "assay-only": ("l2-logistic", "assay"),
 }
 
 
@@ -89,7 +91,7 @@ def catalogue_model(name: str) -> CatalogueModel:
     if name in RIVALS:
         return CatalogueModel(name, *RIVALS[name])
     learner, _, features = name.partition(":")
-    offered = [f for f in BLOCKS if f not in ("none", "burden")]
+    offered = [f for f in BLOCKS if f not in ("none", "burden", "assay")]
     if learner not in LEARNERS or features not in offered:
         raise ConfigurationError(
             f"There is no model '{name}'; expected {', '.join(RIVALS)}, or one of "

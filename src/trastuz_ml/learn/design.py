@@ -10,20 +10,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.cohort.cohort import Cohort, burden
+from trastuz_ml.cohort.cohort import Cohort, burden, genes_in_common
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.features.matrix import GeneMatrix
-from trastuz_ml.schema import BURDEN, COVARIATE, GENE, NONSILENT
+from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, GENE, NONSILENT
 
-FeatureSet = Literal["none", "genes", "covariates", "both", "burden"]
 BLOCKS: dict[str, tuple[str, ...]] = {
     "none": (),
     "genes": (GENE,),
     "covariates": (COVARIATE,),
     "both": (COVARIATE, GENE),
     "burden": (BURDEN,),
+    "assay": (ASSAY,),
 }
 BURDEN_NAME = "mutational burden (log calls)"
+ASSAY_NAME = "assay"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,15 @@ class Feature:
         How the column is prepared; a category holds the place of its level in ``levels``.
     levels : tuple of str
         Levels of a category or of an ordered covariate.
+    counts : tuple of str
+        Genes that a burden counts; the whole exome when empty.
     """
 
     name: str
     block: str
     kind: Literal["gene", "number", "category"]
     levels: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +99,12 @@ def make_design(cohort: Cohort, matrix: GeneMatrix) -> Design:
             feature = Feature(covariate.name, COVARIATE, "number", covariate.levels)
         features.append(feature)
         columns.append(_column(feature, values))
-    features.append(Feature(BURDEN_NAME, BURDEN, "number"))
-    columns.append(np.log1p(burden(cohort, NONSILENT)).astype(np.float32))
+    features.append(Feature(BURDEN_NAME, BURDEN, "number", counts=genes_in_common(cohort) or ()))
+    columns.append(_burden(features[-1], cohort))
+    assays = tuple(sorted(set(cohort.patients["assay"])))
+    if len(assays) > 1:
+        features.append(Feature(ASSAY_NAME, ASSAY, "category", assays))
+        columns.append(_column(features[-1], cohort.patients["assay"]))
     features += [Feature(gene, GENE, "gene") for gene in matrix.genes]
     X = np.hstack([np.column_stack(columns), matrix.dense()])
     response = cohort.response.to_numpy(dtype=np.int8, na_value=0)
@@ -133,11 +141,20 @@ def align_design(cohort: Cohort, matrix: GeneMatrix, features: Sequence[Feature]
             covered = [bool(covers[name].covers([feature.name])[0]) for name in assay_names]
             X[:, j] = np.where(covered, 0.0, np.nan)
         elif feature.block == BURDEN:
-            X[:, j] = np.log1p(burden(cohort, NONSILENT))
+            X[:, j] = _burden(feature, cohort)
+        elif feature.block == ASSAY:
+            X[:, j] = _column(feature, cohort.patients["assay"])
         else:
             X[:, j] = _column(feature, cohort.patients[feature.name])
     response = cohort.response.to_numpy(dtype=np.int8, na_value=0)
     return Design(matrix.patients, tuple(features), X, response, cohort.patients["group"].to_numpy(dtype=np.str_))
+
+
+def _burden(feature: Feature, cohort: Cohort) -> npt.NDArray[np.float32]:
+    logged: npt.NDArray[np.float32] = np.log1p(burden(cohort, NONSILENT, feature.counts or None)).astype(
+        np.float32
+    )
+    return logged
 
 
 def _column(feature: Feature, values: pd.Series) -> npt.NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from trastuz_ml.learn.transformers import Preparation
+from trastuz_ml.learn.tree_paths import expected_output, trees_of_booster, trees_of_forest
 
 Array = npt.NDArray[np.float64]
 
@@ -49,27 +50,43 @@ class LinearLogit:
 
 @dataclass(frozen=True, eq=False)
 class BoostedTrees:
-    """An XGBoost booster; takes float32 with NaN for what was not measured."""
+    """An XGBoost booster; where a gene was not covered (NaN), the expectation over both branches."""
 
     booster: Any
 
-    def probability(self, prepared: Array) -> Array:
-        """Return probabilities, shape (n_patients,)."""
+    def margin(self, prepared: Array) -> Array:
+        """Return log-odds, shape (n_patients,)."""
         import xgboost
 
-        data = xgboost.DMatrix(prepared.astype(np.float32), nthread=1)
-        return np.asarray(self.booster.predict(data), dtype=np.float64)
+        X = prepared.astype(np.float32)
+        data = xgboost.DMatrix(X, nthread=1)
+        margin = np.asarray(self.booster.predict(data, output_margin=True), dtype=np.float64)
+        gaps = np.isnan(X).any(axis=1)
+        if gaps.any():
+            margin[gaps] = expected_output(*trees_of_booster(self.booster), X[gaps].astype(np.float64))
+        return margin
+
+    def probability(self, prepared: Array) -> Array:
+        """Return probabilities, shape (n_patients,)."""
+        chance: Array = expit(self.margin(prepared))
+        return chance
 
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """A scikit-learn random forest."""
+    """A scikit-learn random forest; where a gene was not covered (NaN), the expectation over both branches."""
 
     forest: Any
 
     def probability(self, prepared: Array) -> Array:
         """Return probabilities, shape (n_patients,)."""
-        return np.asarray(self.forest.predict_proba(prepared)[:, 1], dtype=np.float64)
+        gaps = np.isnan(prepared).any(axis=1)
+        known = np.where(np.isnan(prepared), 0.0, prepared)
+        chance = np.asarray(self.forest.predict_proba(known)[:, 1], dtype=np.float64)
+        if gaps.any():
+            rows = prepared[gaps].astype(np.float32).astype(np.float64)
+            chance[gaps] = expected_output(trees_of_forest(self.forest), 0.0, rows)
+        return chance
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,10 +106,10 @@ def stratified_folds(
     if folds > most:
         raise EvidenceError(
             f"{folds} folds were asked for, but the smaller class has {most} "
-            f"{'group' if most == 1 else 'groups'} of patients: "
+            f"{_units(groups, most)}: "
             + (f"the largest number of folds that works is {most}." if most > 1 else "no split works.")
         )
-    grouped = len(np.unique(groups)) < len(groups)
+    grouped = _shared(groups)
     settings = {"n_splits": folds, "shuffle": True, "random_state": seed}
     rows = np.zeros(len(response))
     if grouped:
@@ -125,6 +125,15 @@ def stratified_folds(
             )
         fold_of[out] = fold
     return fold_of
+
+
+def _shared(groups: npt.NDArray[np.str_]) -> bool:
+    return len(np.unique(groups)) < len(groups)
+
+
+def _units(groups: npt.NDArray[np.str_], count: int) -> str:
+    unit = "group of patients" if _shared(groups) else "patient"
+    return unit if count == 1 else unit.replace("group", "groups") if _shared(groups) else "patients"
 
 
 def largest_number_of_folds(response: npt.NDArray[np.int8], groups: npt.NDArray[np.str_]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,7 +71,10 @@ def fit_elastic_net(X: Array, y: npt.NDArray[np.int8], candidates: Candidates, s
         strength = candidate["fraction"] * steepest / candidate["l1_ratio"]
         penalty = L1_plus_L2(strength, candidate["l1_ratio"])
         solver = GeneralizedLinearEstimator(Logistic(), penalty, ProxNewton(fit_intercept=True, tol=1e-7))
-        solver.fit(X, signs)
+        with warnings.catch_warnings():
+            # With one column left, numba grumbles about the memory layout of a working set of one.
+            warnings.filterwarnings("ignore", message=".*contiguous.*")
+            solver.fit(X, signs)
         coefficients = np.asarray(solver.coef_, dtype=np.float64).ravel()
         models.append(LinearLogit(coefficients, float(np.ravel(solver.intercept_)[0])))
     return models

@@ -15,15 +15,23 @@ from trastuz_ml.stats import calibration, discrimination
 from trastuz_ml.stats.intervals import Interval, nadeau_bengio, newcombe_auc, no_interval, wald, wilson
 
 AUROC = "AUROC"
+PROBABILITY_SCORES = (
+    "average precision", "Brier score", "log loss", "Brier skill", "calibration intercept", "calibration slope",
+    "sensitivity", "specificity",
+)  # fmt: skip
+# Below this many patients nothing is said of probabilities.
+FEWEST = 30
+_BY_CONSTRUCTION = no_interval("by construction: the same probability for everybody in a fold")
 _Row = tuple[str, float, Interval]
 
 
 def score_table(out_of_fold: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFrame:
     """Score every model, every score with its interval or the reason for none.
 
-    AUROC and average precision are means over folds of the value within the fold: pooled probabilities
-    would be biased by the class ratio that changes from fold to fold. Brier score, skill, log loss,
-    calibration, sensitivity and specificity are pooled over a repeat and averaged over repeats.
+    AUROC is the mean over folds of the value within the fold: pooled probabilities would be biased by the
+    class ratio that changes from fold to fold. Average precision is taken of ranks within the fold, pooled
+    over a repeat. Brier score, log loss, calibration, sensitivity and specificity are pooled over a repeat
+    and averaged over repeats. Below 30 patients, scores of probabilities are refused.
 
     Parameters
     ----------
@@ -37,10 +45,11 @@ def score_table(out_of_fold: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFram
     """
     thresholds = choices[["model", "repeat", "fold", "threshold"]]
     joined = out_of_fold.merge(thresholds, on=["model", "repeat", "fold"], validate="many_to_one")
+    joined = joined.sort_values(["repeat", "fold", "patient"], kind="stable")
     rows = [
         (model, score, estimate, interval.low, interval.high, interval.method)
-        for model, table in joined.groupby("model", sort=False)
-        for score, estimate, interval in _scores_of(table)
+        for model in out_of_fold["model"].unique()
+        for score, estimate, interval in _scores_of(joined[joined["model"] == model])
     ]
     return conform(pd.DataFrame(rows, columns=SCORES.names), SCORES)
 
@@ -73,46 +82,66 @@ def comparison_table(out_of_fold: pd.DataFrame, rival: str = CLINICAL) -> pd.Dat
 
 
 def _test_share(table: pd.DataFrame) -> float:
-    folds = int(table["fold"].nunique())
-    return 1.0 / (folds - 1)
+    """Return patients left out over patients trained on, the mean over folds."""
+    repeats = table["repeat"].nunique()
+    sizes = table.groupby(["repeat", "fold"]).size().to_numpy()
+    return float(np.mean(sizes / (len(table) / repeats - sizes)))
 
 
 def _scores_of(table: pd.DataFrame) -> Iterator[_Row]:
-    y = table["response"].to_numpy(dtype=int)
-    constant = table.groupby(["repeat", "fold"])["probability"].nunique().max() == 1
-    by_construction = no_interval("by construction: the same probability for everybody in a fold")
-    share, repeats = _test_share(table), table["repeat"].nunique()
-    mean, interval, _ = nadeau_bengio(fold_values(table, discrimination.auc), share, bounds=(0.0, 1.0))
+    constant = bool(table.groupby(["repeat", "fold"])["probability"].nunique().max() == 1)
+    patients = len(table) // table["repeat"].nunique()
+    yield AUROC, *_within_folds(table, constant=constant)
+    if patients < FEWEST:
+        reason = f"refused: {patients} patients, and fewer than {FEWEST} say nothing of probabilities"
+        yield from ((name, math.nan, no_interval(reason)) for name in PROBABILITY_SCORES)
+        return
+    yield "average precision", *_average_precision(table, constant=constant)
+    yield from _losses(table)
+    yield from _calibration(table, constant=constant)
+    yield from _at_threshold(table, constant=constant)
+
+
+def _within_folds(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
+    mean, interval, _ = nadeau_bengio(
+        fold_values(table, discrimination.auc), _test_share(table), bounds=(0.0, 1.0)
+    )
     if constant:
-        interval = by_construction
-    elif math.isnan(interval.low):
-        responders = int(y.sum()) // repeats
-        interval = newcombe_auc(mean, responders, len(y) // repeats - responders)
-    yield AUROC, mean, interval
+        return mean, _BY_CONSTRUCTION
+    if math.isnan(interval.low):
+        repeats = table["repeat"].nunique()
+        responders = int(table["response"].sum()) // repeats
+        interval = newcombe_auc(mean, responders, len(table) // repeats - responders)
+    return mean, interval
+
+
+def _average_precision(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
+    # Few responders in a fold push average precision up, whatever the model; pooled probabilities mix
+    # folds that are calibrated differently. Ranks within the fold, pooled over a repeat, do neither.
+    ranks = table.groupby(["repeat", "fold"])["probability"].rank(pct=True)
+    pooled = float(np.mean(_by_repeat(table.assign(probability=ranks), discrimination.average_precision)))
+    if constant:
+        return pooled, _BY_CONSTRUCTION
     values = fold_values(table, discrimination.average_precision)
-    mean, interval, _ = nadeau_bengio(values, share, bounds=(0.0, 1.0))
-    yield "average precision", mean, by_construction if constant else interval
-    for name, estimate, spread in _probability_scores(table, share):
-        yield name, estimate, by_construction if constant and name == "Brier skill" else spread
-    yield from _calibration(table, constant=bool(constant))
-    yield from _at_threshold(table)
+    _, spread, _ = nadeau_bengio(values, _test_share(table))
+    half = (spread.high - spread.low) / 2
+    return pooled, Interval(max(pooled - half, 0.0), min(pooled + half, 1.0), spread.method)
 
 
-def _probability_scores(table: pd.DataFrame, share: float) -> Iterator[_Row]:
-    bounds = {"Brier score": (0.0, 1.0), "Brier skill": (-math.inf, 1.0), "log loss": (0.0, math.inf)}
-    functions = {
-        "Brier score": calibration.brier_score,
-        "Brier skill": calibration.brier_skill,
-        "log loss": calibration.log_loss,
-    }
-    for name, function in functions.items():
-        pooled = float(np.mean(_by_repeat(table, function)))
-        _, spread, _ = nadeau_bengio(fold_values(table, function), share)
-        # Folds of unequal size make the pooled value differ a little from the mean over folds: the
-        # interval keeps its width and is centred on the value that is reported.
-        half = (spread.high - spread.low) / 2
-        low, high = max(pooled - half, bounds[name][0]), min(pooled + half, bounds[name][1])
-        yield name, pooled, spread if math.isnan(half) else Interval(low, high, spread.method)
+def _losses(table: pd.DataFrame) -> Iterator[_Row]:
+    # Stratified folds all have nearly the same response rate, so that the spread over folds says little of
+    # other patients; the spread over patients does.
+    y, p = table["response"].to_numpy(dtype=float), table["probability"].to_numpy()
+    p = np.clip(p, calibration.FLOOR, 1 - calibration.FLOOR)
+    losses = {"Brier score": (p - y) ** 2, "log loss": -(y * np.log(p) + (1 - y) * np.log1p(-p))}
+    for name, loss in losses.items():
+        by_patient = pd.Series(loss, index=table["patient"].to_numpy()).groupby(level=0).mean()
+        mean, error = float(by_patient.mean()), float(by_patient.std(ddof=1)) / math.sqrt(len(by_patient))
+        interval = wald(mean, error)
+        bounded = Interval(max(interval.low, 0.0), interval.high, "Wald, over patients")
+        yield name, mean, bounded if error > 0 else no_interval("all patients have the same loss")
+    skill = float(np.mean(_by_repeat(table, calibration.brier_skill)))
+    yield "Brier skill", skill, no_interval("none: no method tried held its level in simulations")
 
 
 def _by_repeat(table: pd.DataFrame, function: Callable[..., float]) -> list[float]:
@@ -124,28 +153,21 @@ def _by_repeat(table: pd.DataFrame, function: Callable[..., float]) -> list[floa
 
 def _calibration(table: pd.DataFrame, *, constant: bool) -> Iterator[_Row]:
     names = ("calibration intercept", "calibration slope")
-    lines = [
-        calibration.calibration_line(r["response"].to_numpy(dtype=int), r["probability"].to_numpy())
-        for _, r in table.groupby("repeat", sort=True)
-    ]
+    lines = _by_repeat(table, calibration.calibration_line)  # type: ignore[arg-type]
     if constant or any(line is None for line in lines):
         for name in names:
-            yield (
-                name,
-                math.nan,
-                no_interval("not estimable: the predicted log-odds do not vary, or separate"),
-            )
+            yield name, math.nan, no_interval("not estimable: the predicted log-odds do not vary, or separate")
         return
     for i, name in enumerate(names):
-        estimates = np.array([line[i] for line in lines if line is not None])
+        estimates = np.array([line[i] for line in lines])  # type: ignore[index]
         # Repeats re-use the same patients: their standard errors are averaged, never divided.
         yield name, float(estimates[:, 0].mean()), wald(*estimates.mean(axis=0))
 
 
-def _at_threshold(table: pd.DataFrame) -> Iterator[_Row]:
+def _at_threshold(table: pd.DataFrame, *, constant: bool) -> Iterator[_Row]:
     called = (table["probability"] >= table["threshold"]).to_numpy()
     responded = table["response"].to_numpy(dtype=int) == 1
     repeats = table["repeat"].nunique()
     for name, of, right in (("sensitivity", responded, called), ("specificity", ~responded, ~called)):
         share = float(right[of].mean())
-        yield name, share, wilson(share, of.sum() / repeats)
+        yield name, share, _BY_CONSTRUCTION if constant else wilson(share, of.sum() / repeats)

@@ -14,10 +14,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 class Preparation(TransformerMixin, BaseEstimator):
     """Keep the genes with enough carriers, spell out categories, and complete what is missing.
 
-    Everything is learned from the rows given to :meth:`fit`, which are a training fold. With ``complete``,
-    columns are centred at their training mean and a missing value takes that mean: what was not measured
-    then contributes nothing to a linear model. Numbers are also scaled to unit variance; genes are not,
-    because that would give the rarest genes the longest lever.
+    Everything is learned from the rows given to :meth:`fit`, which are a training fold.
+
+    With ``complete`` (linear models), columns are centred at their training mean and a missing value takes
+    that mean: what was not measured then contributes nothing. Numbers are also scaled to unit variance;
+    genes are not, because that would give the rarest genes the longest lever.
+
+    Without it (trees), values stay as they are. An unknown covariate takes its training mean; a gene that
+    was not covered stays NaN, because any number would send it down a branch as *intact* or as *mutated*.
+    Genes that some training patient was not sequenced for are left out: a tree would learn from the gap
+    which assay a patient had.
+
+    A category's level that the training rows did not hold is unknown, like a missing one.
 
     Parameters
     ----------
@@ -26,7 +34,7 @@ class Preparation(TransformerMixin, BaseEstimator):
     min_carriers : int
         Genes with fewer carriers in the training fold, or mutated in all it covers, are dropped.
     complete : bool
-        Centre, scale and fill; when false, values pass as they are and NaN stays NaN.
+        Centre, scale and fill everything, for linear models; see above for trees.
 
     Attributes
     ----------
@@ -35,7 +43,7 @@ class Preparation(TransformerMixin, BaseEstimator):
     level_ : array of shape (n_outputs,)
         Level code that the output column stands for, -1 when it is no category.
     center_, scale_ : arrays of shape (n_outputs,)
-        What is subtracted, and what is divided by.
+        Training mean, and what is divided by (1 for what is not scaled).
 
     Examples
     --------
@@ -70,7 +78,7 @@ class Preparation(TransformerMixin, BaseEstimator):
         mean = np.where(observed, spread, 0.0).sum(axis=0) / count
         variance = np.where(observed, (spread - mean) ** 2, 0.0).sum(axis=0) / count
         scaled = (kinds[self.source_] == "number") & (variance > 0)
-        self.center_ = mean if self.complete else np.zeros(len(mean))
+        self.center_ = mean
         self.scale_ = np.where(scaled & self.complete, np.sqrt(variance), 1.0)
         return self
 
@@ -78,10 +86,14 @@ class Preparation(TransformerMixin, BaseEstimator):
         """Return the prepared columns, shape (n_patients, n_outputs), float64."""
         check_is_fitted(self)
         rows = self._checked(X, reset=False)
-        prepared: npt.NDArray[np.float64] = (self._spread(rows) - self.center_) / self.scale_
+        spread = self._spread(rows)
         if self.complete:
+            prepared: npt.NDArray[np.float64] = (spread - self.center_) / self.scale_
             prepared[np.isnan(prepared)] = 0.0
-        return prepared
+            return prepared
+        genes = np.array([self.kinds is not None and self.kinds[j] == "gene" for j in self.source_], dtype=bool)
+        filled: npt.NDArray[np.float64] = np.where(np.isnan(spread) & ~genes, self.center_, spread)
+        return filled
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Return a name for each output column: the input's, with its level behind a double underscore."""
@@ -103,13 +115,14 @@ class Preparation(TransformerMixin, BaseEstimator):
         carriers = (genes > 0).sum(axis=0)
         covered = (~np.isnan(genes)).sum(axis=0)
         kept: npt.NDArray[np.bool_] = (carriers >= self.min_carriers) & (carriers < covered)
-        return kept
+        return kept if self.complete else kept & (covered == len(genes))
 
     def _spread(self, X: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         spread = X[:, self.source_].astype(np.float64)
         for column in np.flatnonzero(self.level_ >= 0):
             values = spread[:, column]
-            spread[:, column] = np.where(np.isnan(values), np.nan, values == self.level_[column])
+            learned = np.isin(values, self.level_[self.source_ == self.source_[column]])
+            spread[:, column] = np.where(learned, values == self.level_[column], np.nan)
         return spread
 
     def __sklearn_tags__(self) -> Any:

@@ -14,6 +14,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from trastuz_ml.errors import EvidenceError
 from trastuz_ml.learn.catalogue import CHOSEN, LEARNERS, CatalogueModel
 from trastuz_ml.learn.design import Design
 from trastuz_ml.learn.fitted import FittedModel
@@ -140,6 +141,27 @@ def validate(
     )
 
 
+def require_inner_folds(design: Design, plan: SplitPlan, tuning: Tuning) -> None:
+    """Refuse, before anything is fitted, a plan of which some training fold cannot be split again.
+
+    Raises
+    ------
+    EvidenceError
+        Names the setting to change.
+    """
+    turns = [(-1, -1), *((repeat, fold) for repeat in range(plan.repeats) for fold in range(plan.folds))]
+    for turn in turns:
+        train = np.arange(len(design.patients)) if turn == (-1, -1) else plan.split(*turn)[0]
+        try:
+            _inner_folds(design, train, tuning, turn)
+        except EvidenceError as error:
+            raise EvidenceError(
+                f"validation.inner_folds: {tuning.inner_folds} inner folds do not fit into a training fold of "
+                f"{len(train)} patients, {int(design.response[train].sum())} of them responders. {error} "
+                "Ask for fewer inner_folds, or fewer folds."
+            ) from error
+
+
 def fit_on_all(
     design: Design, models: Sequence[CatalogueModel], tuning: Tuning, *, workers: int = 1
 ) -> tuple[dict[str, FittedModel], str]:
@@ -205,14 +227,21 @@ def tune_models(
     turn: tuple[int, int],
 ) -> dict[str, Tuned]:
     """Tune every model by inner cross-validation within the training rows, and refit its best candidate."""
-    y, groups = design.response[train], design.groups[train]
-    inner_of = stratified_folds(y, groups, tuning.inner_folds, _seed(tuning.seed, turn, "inner folds"))
+    y = design.response[train]
+    inner_of = _inner_folds(design, train, tuning, turn)
     prepared = _Prepared(design, train, inner_of, tuning)
     tuned = {}
     for model in models:
         seed = _seed(tuning.seed, turn, model.name)
         tuned[model.name] = _tune_one(model, y, inner_of, prepared, seed)
     return tuned
+
+
+def _inner_folds(
+    design: Design, train: npt.NDArray[np.intp], tuning: Tuning, turn: tuple[int, int]
+) -> npt.NDArray[np.intp]:
+    seed = _seed(tuning.seed, turn, "inner folds")
+    return stratified_folds(design.response[train], design.groups[train], tuning.inner_folds, seed)
 
 
 class _Prepared:

@@ -24,6 +24,7 @@ from trastuz_ml.store.bundle import ModelBundle
 MOST_NAMES = 20
 NOTHING_MEASURED = "no feature of the model was measured"
 NOT_SEQUENCED = "not sequenced"
+OTHER_POPULATION = "outside the population that the model was trained on"
 NOT_IN_COHORT = "on the roster, but not among the patients given to predict"
 NOT_ADDITIVE = "not given: the contributions do not add up to the output"
 # A spreadsheet runs a text that begins with one of these.
@@ -46,7 +47,7 @@ def predict(
         How many contributions to name for each patient; 0 for none.
     roster : pandas.DataFrame, optional
         What :func:`trastuz_ml.cohort.patients.read_roster` returned. Its patients that are not in the cohort
-        get a row that says why there is no prediction.
+        (another population, not sequenced) get a row that says why there is no prediction.
 
     Returns
     -------
@@ -145,8 +146,8 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _left_out(bundle: ModelBundle, roster: pd.DataFrame, predicted: Sequence[str]) -> pd.DataFrame:
-    """Return a refused row for each patient of the roster's cohort that was not predicted."""
-    others = roster[roster["in_cohort"] & ~roster.index.isin(predicted)]
+    """Return a refused row for each patient of the roster that was not predicted."""
+    others = roster[~roster.index.isin(predicted)]
     sequenced = others["sequenced"].to_numpy(dtype=bool)
     return pd.DataFrame(
         {
@@ -160,7 +161,11 @@ def _left_out(bundle: ModelBundle, roster: pd.DataFrame, predicted: Sequence[str
             ),
             "not_covered": np.where(sequenced, "", _named(bundle.genes)),
             "covariates_missing": "",
-            "refusal": np.where(sequenced, NOT_IN_COHORT, NOT_SEQUENCED),
+            "refusal": np.select(
+                [~others["in_cohort"].to_numpy(dtype=bool), ~sequenced],
+                [OTHER_POPULATION, NOT_SEQUENCED],
+                NOT_IN_COHORT,
+            ),
         }
     )
 

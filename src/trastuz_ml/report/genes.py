@@ -89,10 +89,18 @@ def _watched_sentence(row: dict[str, Any]) -> str:
     )
 
 
+def _excludes_one(row: dict[str, Any]) -> bool:
+    low, high = row["low"], row["high"]
+    above = isinstance(low, float | int) and low > 1
+    below = isinstance(high, float | int) and high < 1
+    return above or below
+
+
 def _watched_verdict(row: dict[str, Any]) -> str:
     if row["status"]:
         return f"{row['status'].strip().rstrip('.')}."
-    if row["p"] is None or row["p"] > 0.05:
+    # The test and the exact interval can disagree at the margin; an association is claimed when both agree.
+    if row["p"] is None or row["p"] > 0.05 or not _excludes_one(row):
         return "No association with response can be shown."
     direction = "less" if row["odds_ratio"] != "inf" and row["odds_ratio"] < 1 else "more"
     return f"Associated with {direction} frequent response in this cohort, before any adjustment."

@@ -94,6 +94,7 @@ def youden_threshold(response: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
     A patient is called a responder when the score is at least the cut-off. Between several best ones the
     highest is taken; the cut-off lies halfway to the next lower score, so that it does not hang on one patient.
+    Where no cut separates better than calling everybody a responder, that is returned: the lowest score.
 
     Examples
     --------
@@ -102,9 +103,7 @@ def youden_threshold(response: npt.ArrayLike, score: npt.ArrayLike) -> float:
     """
     y = np.asarray(response, dtype=bool)
     levels = np.unique(np.asarray(score, dtype=float))
-    if levels.size == 1:
-        return float(levels[0])
-    called = np.asarray(score, dtype=float)[None, :] >= levels[1:, None]
+    called = np.asarray(score, dtype=float)[None, :] >= levels[:, None]
     index = called[:, y].mean(axis=1) - called[:, ~y].mean(axis=1)
     best = int(np.flatnonzero(index == index.max())[-1])
-    return float((levels[best] + levels[best + 1]) / 2)
+    return float((levels[best] + levels[best - 1]) / 2) if best else float(levels[0])

@@ -17,7 +17,7 @@ from trastuz_ml.files import require_free
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.learn.fitted import FittedModel
 from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.schema import BURDEN, COVARIATE, EFFECTS, ENCODINGS, GENE
+from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, EFFECTS, ENCODINGS, GENE
 from trastuz_ml.store.card import card_markdown, check_card, plain
 from trastuz_ml.store.estimators import BOOSTED, FILES, FOREST, read_estimator, write_estimator
 from trastuz_ml.store.manifest import (
@@ -239,7 +239,8 @@ def _specification(bundle: ModelBundle, kind: str) -> dict[str, Any]:
         "candidate": plain(model.candidate),
         "threshold": model.threshold,
         "features": [
-            {"name": f.name, "block": f.block, "kind": f.kind, "levels": list(f.levels)} for f in bundle.features
+            {"name": f.name, "block": f.block, "kind": f.kind, "levels": list(f.levels), "counts": list(f.counts)}
+            for f in bundle.features
         ],
         "columns": model.columns.tolist(),
         "preparation": {
@@ -289,7 +290,10 @@ def _unpack(sealed: Sealed) -> ModelBundle:
         raise ModelError(f"expected the files {', '.join(sorted(expected))}, found {', '.join(sealed.files)}.")
     if kind in _BOUND_TO:
         require_same_minor(_BOUND_TO[kind], sealed.versions)
-    features = tuple(Feature(f["name"], f["block"], f["kind"], tuple(f["levels"])) for f in about["features"])
+    features = tuple(
+        Feature(f["name"], f["block"], f["kind"], tuple(f["levels"]), tuple(f["counts"]))
+        for f in about["features"]
+    )
     preparation = _read_preparation(about["preparation"], features)
     _require_known(about, features, preparation)
     estimator = read_estimator(kind, sealed.files[FILES[kind]], len(preparation.source_))
@@ -314,7 +318,7 @@ def _require_known(about: Mapping[str, Any], features: Sequence[Feature], learne
     sound = {
         "an encoding of trastuz-ml": about["encoding"] in ENCODINGS,
         "effects of trastuz-ml": set(about["effects"]) <= set(EFFECTS),
-        "known blocks": {f.block for f in features} <= {GENE, COVARIATE, BURDEN},
+        "known blocks": {f.block for f in features} <= {GENE, COVARIATE, BURDEN, ASSAY},
         "known kinds": {f.kind for f in features} <= {"gene", "number", "category"},
         "each feature once": len({(f.block, f.name) for f in features}) == len(features),
         "each feature in use": np.array_equal(np.unique(learned.source_), used)

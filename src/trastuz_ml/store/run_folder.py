@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,7 +89,14 @@ gene_contributions, watched : pandas.DataFrame
             If the folder is there and ``force`` is false.
         """
         require_free(folder, force=force)
-        partial = folder.with_name(f".{folder.name}.part")
+        partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        try:
+            self._write(partial)
+            replace_folder(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _write(self, partial: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for name, table in _TABLES.items():
@@ -105,7 +113,6 @@ gene_contributions, watched : pandas.DataFrame
             "provenance": self.provenance,
         }
         (partial / "run.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-        replace_folder(partial, folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:

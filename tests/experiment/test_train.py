@@ -1,0 +1,65 @@
+"""The walk from files to validated models."""
+
+import pandas as pd
+import pytest
+
+from tests_shared import SMALL
+from trastuz_ml.errors import ConfigurationError
+from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.train import code_sha256, library_versions, load_cohort, run_experiment, train
+from trastuz_ml.features.simulate import simulate_cohort
+
+QUICK = SMALL.replace("{l2-logistic: [genes, both]}", "{l2-logistic: both}").replace("repeats: 2", "repeats: 1")
+
+
+@pytest.fixture
+def from_files(tmp_path):
+    simulate_cohort(60, 3).write(tmp_path)
+    path = tmp_path / "e.yaml"
+    path.write_text(QUICK.replace("simulated: {patients: 60, seed: 3}\n", ""), encoding="utf-8")
+    return path
+
+
+def test_train__order_of_rows_in_the_files_changes_no_number(from_files):
+    one = run_experiment(from_files, workers=1)
+    for name in ("calls.maf", "roster.tsv"):
+        path = from_files.parent / name
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, comment="#")
+        table.sample(frac=1, random_state=7).to_csv(path, sep="\t", index=False)
+    other = run_experiment(from_files, workers=1)
+    for table in ("out_of_fold", "scores", "choices", "gene_contributions", "watched", "patients"):
+        pd.testing.assert_frame_equal(getattr(one, table), getattr(other, table), check_exact=True)
+    assert one.provenance["sources"] != other.provenance["sources"]  # the files did change
+
+
+def test_train__an_invented_cohort_is_read_as_its_files_are(from_files, tmp_path):
+    invented = tmp_path / "simulated.yaml"
+    invented.write_text(QUICK, encoding="utf-8")
+    one, other = load_cohort(read_experiment(invented)), load_cohort(read_experiment(from_files))
+    pd.testing.assert_frame_equal(one.calls, other.calls)
+    pd.testing.assert_frame_equal(one.patients, other.patients)
+    assert (one.simulated, other.simulated) == (True, False)
+
+
+def test_train__tells_each_stage_and_counts_to_its_end(from_files):
+    told = []
+    trained = train(read_experiment(from_files), workers=1, progress=lambda *step: told.append(step))
+    assert list(dict.fromkeys(what for what, _, _ in told)) == [
+        "reading calls and roster", "nested cross-validation", "fitting on the whole cohort"
+    ]  # fmt: skip
+    assert [step[1:] for step in told if step[0] == "nested cross-validation"] == [(1, 3), (2, 3), (3, 3)]
+    assert trained.model.name == trained.run.provenance["exported"] in trained.run.models
+
+
+def test_train__says_what_was_read(small_trained):
+    _, trained = small_trained
+    sources = trained.run.provenance["sources"]
+    assert [source["name"] for source in sources] == ["calls.maf", "roster.tsv"]
+    assert sources[0]["rows_in"] == sources[0]["rows_kept"] > sources[1]["rows_in"] == 60
+    assert trained.run.provenance["code"]["sha256"] == code_sha256()
+    assert trained.run.provenance["versions"] == library_versions()
+
+
+def test_train__a_data_folder_that_is_not_there_is_refused(from_files, tmp_path):
+    with pytest.raises(ConfigurationError, match="There is no data folder"):
+        run_experiment(from_files, data=tmp_path / "nowhere")
