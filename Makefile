@@ -18,7 +18,7 @@ demo: $(READY)  ## set up if needed, then run the main job on a simulated cohort
 	@$(BIN)/trastuz-ml train experiments/demo.yaml --force
 
 test: $(READY)  ## set up if needed, then run the tests with coverage
-	@$(BIN)/pytest -n auto --cov --cov-report=term
+	@$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 
 ci: browser lint type test test-browser  ## everything that must pass before a change lands
 

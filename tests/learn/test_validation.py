@@ -139,7 +139,7 @@ def test_fit_on_all__gives_every_model_and_the_one_that_the_inner_folds_pick():
 
 # --- On pure noise ------------------------------------------------------------------------------------
 
-COHORTS = 24
+COHORTS = 20
 
 
 def noise(seed, patients=60, genes=5000):
