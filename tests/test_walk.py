@@ -157,3 +157,10 @@ def test_transneo__genes_alone_and_clinical_covariates_lie_where_others_found_th
 def test_transneo__the_her2_positive_are_62_with_20_responders(transneo):
     cohort = load_cohort(read_experiment(EXPERIMENTS / "transneo_her2.yaml", data=transneo))
     assert (len(cohort.patients), int(cohort.response.sum())) == (62, 20)
+
+
+def test_walk__files_that_a_simulator_wrote_stay_simulated(two_walks):
+    (one, trained, _), _ = two_walks
+    assert trained.run.simulated
+    assert "SIMULATED" in (one / "models" / "small" / "card.md").read_text().upper()
+    assert "simulated" in (one / "runs" / "small" / "report.html").read_text().casefold()

@@ -159,3 +159,8 @@ def test_burden__of_a_panel_is_unknown_beside_exomes_and_counts_what_all_assays_
 
 def test_burden__of_exomes_alone_counts_every_gene():
     assert genes_in_common(Cohort.assemble(CALLED, roster(), assays=(EXOME, PANEL))) is None
+
+
+def test_cohort__patients_whom_the_filter_leaves_out_are_counted():
+    cohort = Cohort.assemble(CALLED, roster(in_cohort=[True, True, False, True]))
+    assert found(cohort)["filtered-out"] == 1

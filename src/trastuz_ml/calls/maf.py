@@ -6,6 +6,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, cast
 from zipfile import BadZipFile
@@ -98,6 +99,15 @@ def read_maf(path: str | Path, *, columns: Mapping[str, str] | None = None, shee
     if "chrom" in calls:
         calls["chrom"] = calls["chrom"].str.replace(r"^chr", "", regex=True, flags=re.IGNORECASE)
     return conform(calls, CALLS)
+
+
+def says_simulated(path: str | Path) -> bool:
+    """Return whether the comment lines before a MAF's header say that its patients are simulated."""
+    path = Path(path)
+    if path.suffix.lower() in {".xlsx", ".xlsm"}:
+        return False
+    with _open(path) as lines:
+        return any(b"SIMULATED" in line for line in takewhile(lambda line: line.startswith(b"#"), lines))
 
 
 def _open(path: Path) -> BinaryIO:

@@ -48,7 +48,8 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
-        return None
+        # JSON knows no infinity, and an endless odds ratio is not a missing one.
+        return None if math.isnan(value) else str(value)
     if value is None or isinstance(value, str | int | float | bool):
         return value
     return None if str(value) in ("<NA>", "NaT") else str(value)

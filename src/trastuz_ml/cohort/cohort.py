@@ -105,7 +105,7 @@ class Cohort:
         """
         noticed = list(findings)
         noticed += _calls_without_patient(calls, patients)
-        noticed += _not_sequenced(calls, patients)
+        noticed += _not_sequenced(calls, patients) + _filtered_out(patients)
         kept = patients[patients["in_cohort"] & patients["sequenced"]]
         if training:
             kept = kept[kept["response"].notna()]
@@ -169,6 +169,13 @@ def _not_sequenced(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]
                     f"declared not sequenced, yet with calls: {name_some(with_calls)}; left out", len(with_calls))
         )  # fmt: skip
     return found
+
+
+def _filtered_out(patients: pd.DataFrame) -> list[Finding]:
+    out = patients.index[~patients["in_cohort"]]
+    if not len(out):
+        return []
+    return [Finding("note", "filtered-out", f"left out by the filter of the roster: {name_some(out)}", len(out))]
 
 
 def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) -> None:

@@ -55,9 +55,10 @@ def predict_files(
     """
     inputs = bundle.card["inputs"]
     paths = [Path(path) for path in calls]
-    tables = [read_maf(path, columns=inputs["columns"]) for path in paths]
+    calls_sheet, roster_sheet = inputs["sheets"]
+    tables = [read_maf(path, columns=inputs["columns"], sheet=calls_sheet) for path in paths]
     plan, findings = _plan(inputs, Path(patients), bundle, by_column=covered is None)
-    roster, noticed = read_roster(patients, plan)
+    roster, noticed = read_roster(patients, plan, sheet=roster_sheet)
     assays = _assays(inputs, covered)
     cohort = Cohort.assemble(
         pd.concat(tables, ignore_index=True), roster, covariates=bundle.covariates, assays=assays,
@@ -82,7 +83,7 @@ def _plan(
     inputs: Mapping[str, Any], patients: Path, bundle: ModelBundle, *, by_column: bool
 ) -> tuple[RosterPlan, list[Finding]]:
     # A new roster need not say again what the training roster said of everybody.
-    present = set(read_table(patients).columns)
+    present = set(read_table(patients, inputs["sheets"][1]).columns)
     sequenced = {name: values for name, values in inputs["sequenced"].items() if name in present}
     keep = {name: values for name, values in inputs["filter"].items() if name in present}
     findings = [

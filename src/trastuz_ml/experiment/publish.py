@@ -127,6 +127,7 @@ def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) ->
             "limits": _limits(run),
             "inputs": {
                 "patient": experiment.roster.patient,
+                "sheets": [experiment.calls.sheet, experiment.roster.sheet],
                 "columns": dict(experiment.calls.columns),
                 "sequenced": {name: list(values) for name, values in experiment.roster.sequenced.items()},
                 "filter": {name: list(values) for name, values in experiment.roster.filter.items()},

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from trastuz_ml.calls.maf import read_maf
+from trastuz_ml.calls.maf import read_maf, says_simulated
 from trastuz_ml.cohort.assay import Assay, declare_assays
 from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
 from trastuz_ml.cohort.findings import Finding, with_more
@@ -73,10 +73,12 @@ def _read_cohort(experiment: Experiment, root: Path) -> Cohort:
     calls = pd.concat(tables, ignore_index=True)
     roster_path, plan = root / experiment.roster.file, experiment.roster.plan()
     patients, findings = read_roster(roster_path, plan, sheet=experiment.roster.sheet)
-    lists = {name: None if file is None else root / file for name, file in experiment.assays.items()}
+    lists = {
+        name: None if file is None else Path(experiment.data) / file for name, file in experiment.assays.items()
+    }
     cohort = Cohort.assemble(
         calls, patients, covariates=plan.covariates, assays=declare_assays(lists), findings=findings,
-        simulated=experiment.simulated is not None,
+        simulated=any(says_simulated(path) for path in paths),
     )  # fmt: skip
     members = cohort.patients.index
     sources = [

@@ -23,6 +23,7 @@ _NAMELESS: dict[str, str] = {
     "calls-without-patient": "identifiers with calls that are not on the roster; their calls are not used",
     "not-sequenced": "patients on the roster who were not sequenced; left out",
     "not-sequenced-with-calls": "patients declared not sequenced, yet with calls; left out",
+    "filtered-out": "patients whom the filter of the roster leaves out",
     "response-missing": "patients without a response; left out of training",
     "response-not-declared": "patients whose response is neither the positive nor the negative value; "
     "left out of training",
