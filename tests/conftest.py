@@ -11,6 +11,18 @@ from trastuz_ml.experiment.configuration import read_experiment
 TRANSNEO = Path(__file__).parents[2] / "shared" / "data" / "transneo"
 
 
+# Compiling the elastic net's solver takes a process ten seconds: the tests that need it share one.
+_COMPILING = {"test_linear.py", "test_contributions.py"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file in one process, so that what they share is made once."""
+    for item in items:
+        group = "elastic net" if item.path.name in _COMPILING else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _private_configuration(tmp_path_factory):
     """Keep the user's own pseudonym key out of the tests."""

@@ -344,6 +344,7 @@ def wait_for(url: str) -> None:
     raise TimeoutError(url)
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(os.name != "posix", reason="the command is run by a POSIX shell")
 def test_page__opens_on_the_run_and_is_a_tracking_address_itself(page: str, place: Any) -> None:
     root, _, fragment = page.partition("/#/")

@@ -141,7 +141,7 @@ def _losses(table: pd.DataFrame) -> Iterator[_Row]:
         bounded = Interval(max(interval.low, 0.0), interval.high, "Wald, over patients")
         yield name, mean, bounded if error > 0 else no_interval("all patients have the same loss")
     skill = float(np.mean(_by_repeat(table, calibration.brier_skill)))
-    yield "Brier skill", skill, no_interval("none: no method tried held its level in simulations")
+    yield "Brier skill", skill, no_interval("no method tried held its level in simulations")
 
 
 def _by_repeat(table: pd.DataFrame, function: Callable[..., float]) -> list[float]:
