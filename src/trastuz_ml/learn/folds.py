@@ -106,7 +106,7 @@ def stratified_folds(
     if folds > most:
         raise EvidenceError(
             f"{folds} folds were asked for, but the smaller class has {most} "
-            f"{_units(groups, most)}: "
+            f"{_unit(groups)}{'' if most == 1 else 's'}: "
             + (f"the largest number of folds that works is {most}." if most > 1 else "no split works.")
         )
     grouped = _shared(groups)
@@ -131,9 +131,8 @@ def _shared(groups: npt.NDArray[np.str_]) -> bool:
     return len(np.unique(groups)) < len(groups)
 
 
-def _units(groups: npt.NDArray[np.str_], count: int) -> str:
-    unit = "group of patients" if _shared(groups) else "patient"
-    return unit if count == 1 else unit.replace("group", "groups") if _shared(groups) else "patients"
+def _unit(groups: npt.NDArray[np.str_]) -> str:
+    return "patient group" if _shared(groups) else "patient"
 
 
 def largest_number_of_folds(response: npt.NDArray[np.int8], groups: npt.NDArray[np.str_]) -> int:

@@ -15,7 +15,7 @@ from trastuz_ml.cohort.findings import Finding
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.explain.contributions import Explanation, contributions_of
 from trastuz_ml.features.encoding import build_gene_matrix
-from trastuz_ml.files import require_free
+from trastuz_ml.files import require_free, whole_file
 from trastuz_ml.learn.design import Design, align_design
 from trastuz_ml.schema import COVARIATE, GENE, PREDICTIONS, conform
 from trastuz_ml.store.bundle import ModelBundle
@@ -197,21 +197,17 @@ def write_predictions(table: pd.DataFrame, path: str | Path, *, force: bool = Fa
         raise ConfigurationError(f"{path}: expected predictions to end in .csv or .parquet, found '{ending}'.")
     require_free(path, force=force)
     table = conform(table, PREDICTIONS)
-    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if ending == ".csv":
-            _harmless(table).to_csv(partial, index=False, lineterminator="\n")
-        else:
-            table.to_parquet(partial, index=False)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            if ending == ".csv":
+                _harmless(table).to_csv(partial, index=False, lineterminator="\n")
+            else:
+                table.to_parquet(partial, index=False)
     except OSError as error:
         raise ConfigurationError(
             f"The predictions cannot be written to {path}: {error}. Give another path."
         ) from error
-    finally:
-        if partial.exists():
-            partial.unlink()
 
 
 def _harmless(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from trastuz_ml.files import require_free
+from trastuz_ml.files import require_free, whole_file
 from trastuz_ml.report import figures, wording
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.content import content_of, headline_rows
@@ -52,9 +52,8 @@ def compare(runs: Sequence[Run], out: Path, *, names: Mapping[str, str], force: 
     require_free(out, force=force)
     page = render(content_of(runs, names))
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.part")
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    partial.replace(out)
+    with whole_file(out) as partial:
+        partial.write_text(page, encoding="utf-8", newline="\n")
     return out
 
 
