@@ -14,9 +14,13 @@ from trastuz_ml.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["text", "integer", "number", "flag"]
+# A word is a text of few distinct values, kept once each: a pandas category, its categories sorted.
+Kind = Literal["text", "word", "integer", "position", "number", "flag"]
 
-_DTYPES: dict[Kind, str] = {"text": "str", "integer": "Int64", "number": "float64", "flag": "boolean"}
+_DTYPES: dict[Kind, str] = {
+    "text": "str", "word": "category", "integer": "Int64", "position": "Int32", "number": "float64",
+    "flag": "boolean",
+}  # fmt: skip
 
 # Effect classes, most severe first. Both vocabularies (MAF classes and Sequence Ontology terms) meet here.
 EFFECTS: tuple[str, ...] = (
@@ -65,30 +69,46 @@ def _table(name: str, *columns: tuple[str, Kind, str], optional: tuple[str, ...]
 
 CALLS = _table(
     "calls table",
-    ("patient", "text", "patient (or sample) identifier, as in the roster"),
-    ("gene", "text", "gene symbol"),
-    ("effect", "text", f"effect class, one of {', '.join(EFFECTS)}"),
-    ("consequence", "text", "the source's own word: a MAF class or a Sequence Ontology term"),
-    ("chrom", "text", "chromosome, without the prefix chr"),
-    ("pos", "integer", "position of the first changed base, 1-based"),
-    ("ref", "text", "reference allele"),
-    ("alt", "text", "alternative allele"),
+    ("patient", "word", "patient (or sample) identifier, as in the roster"),
+    ("gene", "word", "gene symbol"),
+    ("effect", "word", f"effect class, one of {', '.join(EFFECTS)}"),
+    ("consequence", "word", "the source's own word: a MAF class or a Sequence Ontology term"),
+    ("chrom", "word", "chromosome, without the prefix chr"),
+    ("pos", "position", "position of the first changed base, 1-based; of an insertion, the base before it"),
+    ("ref", "word", "reference allele, '-' where a sequence was inserted"),
+    ("alt", "word", "alternative allele, '-' where a sequence was deleted"),
     ("vaf", "number", "variant allele fraction in the tumour, 0 to 1"),
     ("depth", "integer", "reads over the position in the tumour"),
-    ("filter", "text", "the caller's filter word"),
+    ("alt_reads", "integer", "reads in the tumour that support the alternative allele"),
+    ("filter", "word", "the caller's filter words, separated by ;"),
     ("hgvsc", "text", "coding change, HGVS"),
     ("hgvsp", "text", "protein change, HGVS"),
-    ("sift", "text", "SIFT verdict"),
-    ("polyphen", "text", "PolyPhen verdict"),
+    ("sift", "word", "SIFT verdict, with its score in brackets where given: deleterious(0.02)"),
+    ("polyphen", "word", "PolyPhen verdict, with its score in brackets where given"),
+    ("revel", "number", "REVEL score, 0 to 1"),
+    ("alphamissense", "number", "AlphaMissense score, 0 to 1"),
+    ("population_frequency", "number", "highest frequency of the allele in a reference population, 0 to 1"),
+    ("file", "word", "name of the file that the call came from"),
     optional=(
-        "consequence", "chrom", "pos", "ref", "alt", "vaf", "depth", "filter", "hgvsc", "hgvsp", "sift",
-        "polyphen",
+        "consequence", "chrom", "pos", "ref", "alt", "vaf", "depth", "alt_reads", "filter", "hgvsc", "hgvsp",
+        "sift", "polyphen", "revel", "alphamissense", "population_frequency", "file",
     ),
 )  # fmt: skip
 
 # What makes two rows the same call: one call per patient, gene and variant. Where the allele is not given,
 # the coding change stands in for it.
 CALL_KEY: tuple[str, ...] = ("patient", "gene", "chrom", "pos", "ref", "alt")
+
+# What became of each row of each file. A row is one call candidate: a line of a MAF; in a VCF, one alternative
+# allele and gene of a record, for each tumour sample. Every row has exactly one fate.
+KEPT = "kept"
+ROWS = _table(
+    "what became of the rows",
+    ("file", "word", "name of the file"),
+    ("patient", "word", "patient of the rows; missing where the row names none"),
+    ("fate", "word", f"'{KEPT}', or the rule that took the rows out"),
+    ("rows", "integer", "how many rows"),
+)
 
 FINDINGS = _table(
     "findings",
@@ -247,7 +267,7 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     --------
     >>> import pandas as pd
     >>> conform(pd.DataFrame({"patient": ["P1"], "gene": ["TP53"], "effect": ["missense"]}), CALLS).shape
-    (1, 15)
+    (1, 20)
     """
     absent = [c.name for c in table.columns if c.required and c.name not in frame.columns]
     if absent:
@@ -258,12 +278,26 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     shaped = frame.reindex(columns=table.names).reset_index(drop=True)
     for column in table.columns:
         try:
-            shaped[column.name] = shaped[column.name].astype(_DTYPES[column.kind])
+            values = shaped[column.name]
+            shaped[column.name] = (
+                as_words(values) if column.kind == "word" else values.astype(_DTYPES[column.kind])
+            )
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"Column {column.name} of the {table.name} must be of kind {column.kind}: {error}"
             ) from error
     return shaped
+
+
+def as_words(values: pd.Series) -> pd.Series:
+    """Return texts as a category of the distinct texts present, sorted, whatever they were before."""
+    import pandas as pd
+
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values.astype("str").astype("category")
+    present = values.cat.remove_unused_categories()
+    texts = present.cat.categories.astype("str")
+    return present.cat.rename_categories(texts).cat.reorder_categories(texts.sort_values())
 
 
 def empty(table: Table) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 
 from trastuz_ml.cohort.assay import EXOME, Assay, declare_assays, read_gene_list
 from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
-from trastuz_ml.cohort.findings import Finding
+from trastuz_ml.findings import Finding
 from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.schema import CALLS, NONSILENT, conform
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from trastuz_ml.cohort.findings import name_some
+from trastuz_ml.findings import name_some
 from trastuz_ml.errors import InputError
 from trastuz_ml.experiment.new_patients import predict_files
 from trastuz_ml.experiment.publish import publish

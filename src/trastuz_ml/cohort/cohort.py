@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from trastuz_ml.cohort.assay import EXOME, Assay
-from trastuz_ml.cohort.findings import Finding, findings_table, name_some
 from trastuz_ml.cohort.patients import Covariate, nearest
 from trastuz_ml.errors import EvidenceError, InputError
+from trastuz_ml.findings import Finding, findings_table, name_some
 from trastuz_ml.schema import CALL_KEY, EFFECTS, FINDINGS, empty
 
 _MOST_HINTS = 20

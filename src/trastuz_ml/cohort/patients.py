@@ -15,8 +15,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from trastuz_ml.cohort.findings import Finding, name_some
 from trastuz_ml.errors import EvidenceError, InputError
+from trastuz_ml.findings import Finding, name_some
 from trastuz_ml.stats.discrimination import auc
 
 When = Literal["baseline", "post"]

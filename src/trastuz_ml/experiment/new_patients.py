@@ -11,8 +11,8 @@ import pandas as pd
 from trastuz_ml.calls.maf import read_maf
 from trastuz_ml.cohort.assay import EXOME, Assay, read_gene_list
 from trastuz_ml.cohort.cohort import Cohort
-from trastuz_ml.cohort.findings import Finding, with_more
 from trastuz_ml.cohort.patients import RosterPlan, read_roster, read_table
+from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.prediction.batch import lay_out, predict
 from trastuz_ml.store.bundle import ModelBundle
 

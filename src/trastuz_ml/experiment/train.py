@@ -16,7 +16,6 @@ import pandas as pd
 from trastuz_ml.calls.maf import read_maf, says_simulated
 from trastuz_ml.cohort.assay import Assay, declare_assays
 from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
-from trastuz_ml.cohort.findings import Finding, with_more
 from trastuz_ml.cohort.patients import read_roster, refuse_outcomes_in_disguise
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.experiment.configuration import Experiment, read_experiment
@@ -25,6 +24,7 @@ from trastuz_ml.explain.watched import watched_table
 from trastuz_ml.features.encoding import build_gene_matrix
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.features.simulate import simulate_cohort
+from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel, catalogue_model
 from trastuz_ml.learn.design import Design, make_design
 from trastuz_ml.learn.fitted import FittedModel

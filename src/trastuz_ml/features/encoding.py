@@ -9,9 +9,9 @@ import pandas as pd
 import scipy.sparse as sp
 
 from trastuz_ml.cohort.cohort import Cohort
-from trastuz_ml.cohort.findings import Finding, name_some
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.findings import Finding, name_some
 from trastuz_ml.schema import EFFECTS, ENCODINGS, NONSILENT
 
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from trastuz_ml.cohort.cohort import Cohort
-from trastuz_ml.cohort.findings import Finding
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.explain.contributions import Explanation, contributions_of
 from trastuz_ml.features.encoding import build_gene_matrix
 from trastuz_ml.files import require_free, whole_file
+from trastuz_ml.findings import Finding
 from trastuz_ml.learn.design import Design, align_design
 from trastuz_ml.schema import COVARIATE, GENE, PREDICTIONS, conform
 from trastuz_ml.store.bundle import ModelBundle

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.cohort.findings import name_some
 from trastuz_ml.cohort.patients import nearest
 from trastuz_ml.errors import ModelError
+from trastuz_ml.findings import name_some
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.store.bundle import ModelBundle, load_model
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trastuz_ml.cohort.findings import name_some
 from trastuz_ml.errors import ModelError
+from trastuz_ml.findings import name_some
 from trastuz_ml.learn.fitted import BoostedTrees, Forest, LinearLogit
 from trastuz_ml.store.manifest import read_json
 

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from trastuz_ml.cohort.findings import name_some
 from trastuz_ml.errors import ModelError
+from trastuz_ml.findings import name_some
 
 FORMAT = 1
 MANIFEST = "manifest.json"
