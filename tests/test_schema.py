@@ -32,7 +32,7 @@ def test_conform__a_missing_column_is_refused_with_what_is_there():
 
 def test_conform__a_value_of_another_kind_is_refused():
     frame = pd.DataFrame({"patient": ["P1"], "gene": ["TP53"], "effect": ["missense"], "pos": ["here"]})
-    with pytest.raises(InputError, match="pos of the calls table must be of kind integer"):
+    with pytest.raises(InputError, match="pos of the calls table must be of kind position"):
         schema.conform(frame, schema.CALLS)
 
 

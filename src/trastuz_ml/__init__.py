@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trastuz_ml.calls.maf import read_maf as read_maf
+    from trastuz_ml.calls.tables.maf import read_maf as read_maf
     from trastuz_ml.cohort.cohort import Cohort as Cohort
     from trastuz_ml.cohort.patients import read_roster as read_roster
     from trastuz_ml.errors import TrastuzError as TrastuzError
@@ -37,7 +37,7 @@ _HOMES: dict[str, str] = {
     "load_model": "store.bundle",
     "predict": "prediction.batch",
     "read_experiment": "experiment.configuration",
-    "read_maf": "calls.maf",
+    "read_maf": "calls.tables.maf",
     "read_roster": "cohort.patients",
     "run_experiment": "experiment.train",
     "simulate_cohort": "features.simulate",

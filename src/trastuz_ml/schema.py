@@ -6,6 +6,7 @@ A table is a plain pandas frame. Its declaration here names the columns, their k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -34,7 +35,7 @@ EFFECTS: tuple[str, ...] = (
 # The effects of the nine protein-altering classes of the MAF vocabulary.
 NONSILENT: tuple[str, ...] = ("truncating", "missense", "inframe")
 
-ENCODINGS: tuple[str, ...] = ("binary", "count", "truncating")
+ENCODINGS: tuple[str, ...] = ("binary", "count", "truncating", "damaging", "vaf", "gene-sets")
 
 # Feature blocks of the design matrix.
 GENE, COVARIATE, BURDEN, ASSAY = "gene", "covariate", "burden", "assay"
@@ -102,6 +103,26 @@ CALL_KEY: tuple[str, ...] = ("patient", "gene", "chrom", "pos", "ref", "alt")
 # What became of each row of each file. A row is one call candidate: a line of a MAF; in a VCF, one alternative
 # allele and gene of a record, for each tumour sample. Every row has exactly one fate.
 KEPT = "kept"
+# What became of a row, in the order in which rows are taken out.
+FATES: dict[str, str] = {
+    KEPT: "kept",
+    "no-alternative": "no alternative allele",
+    "spanning-deletion": "a deletion written elsewhere (*)",
+    "symbolic-allele": "symbolic allele or breakend",
+    "not-annotated": "allele without an annotation",
+    "not-carried": "not carried, by the genotype",
+    "germline": "inherited, by the caller",
+    "filter": "filtered out by the caller",
+    "low-depth": "too few reads",
+    "few-alt-reads": "too few supporting reads",
+    "low-vaf": "allele fraction too low",
+    "common-in-population": "common in the population",
+    "not-on-roster": "patient is not on the roster",
+    "filtered-out": "patient left out by the roster's filter",
+    "not-sequenced": "patient declared not sequenced",
+    "no-response": "patient without a response",
+    "duplicate": "the same call given again",
+}
 ROWS = _table(
     "what became of the rows",
     ("file", "word", "name of the file"),
@@ -118,6 +139,16 @@ FINDINGS = _table(
     ("where", "text", "file and line, or column"),
     ("count", "integer", "how many rows or patients"),
     ("message", "text", "what was found and what to do"),
+)
+
+PATIENT_QUALITY = _table(
+    "what there is of each patient",
+    ("patient", "text", "patient identifier"),
+    ("response", "integer", "1 for the positive response, 0 otherwise"),
+    ("assay", "text", "name of the patient's assay"),
+    ("rows", "integer", "rows of the files of calls that name the patient"),
+    ("calls", "integer", "distinct calls that were kept"),
+    ("burden", "number", "nonsilent calls in the genes that every assay covers; missing where unknown"),
 )
 
 OUT_OF_FOLD = _table(
@@ -243,7 +274,7 @@ PREDICTIONS = _table(
 )
 
 
-def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+def conform(frame: pd.DataFrame, table: Table, *, complete: bool = True) -> pd.DataFrame:
     """Bring a frame into the declared shape: declared columns, order and kinds, a plain row index.
 
     Parameters
@@ -252,6 +283,8 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         Rows to check. Optional columns that are absent are added as missing; others are dropped.
     table : Table
         The declaration.
+    complete : bool
+        False leaves out optional columns that are absent: millions of missing values are still values to keep.
 
     Returns
     -------
@@ -275,8 +308,9 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
             f"The {table.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}; "
             f"it has {', '.join(map(str, frame.columns)) or 'no columns'}."
         )
-    shaped = frame.reindex(columns=table.names).reset_index(drop=True)
-    for column in table.columns:
+    declared = [c for c in table.columns if complete or c.name in frame.columns]
+    shaped = frame.reindex(columns=[c.name for c in declared]).reset_index(drop=True)
+    for column in declared:
         try:
             values = shaped[column.name]
             shaped[column.name] = (
@@ -289,15 +323,47 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     return shaped
 
 
+def join_tables(tables: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
+    """Return tables of one declaration under one another; their categories become one set of words.
+
+    Parameters
+    ----------
+    tables : sequence of pandas.DataFrame
+        Each in the declared shape; a column that one of them lacks is left out. They are not changed.
+    table : Table
+        The declaration.
+    """
+    import pandas as pd
+
+    some = [rows for rows in tables if len(rows)]
+    if len(some) < 2:
+        return some[0].reset_index(drop=True) if some else empty(table)
+    columns = {}
+    for column in table.columns:
+        parts = [rows[column.name] for rows in some if column.name in rows]
+        if len(parts) < len(some):
+            continue
+        joined = pd.api.types.union_categoricals(parts) if column.kind == "word" else pd.concat(parts)
+        columns[column.name] = pd.Series(joined).reset_index(drop=True)
+    return conform(pd.DataFrame(columns), table, complete=False)
+
+
 def as_words(values: pd.Series) -> pd.Series:
     """Return texts as a category of the distinct texts present, sorted, whatever they were before."""
+    import numpy as np
     import pandas as pd
 
     if not isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype("str").astype("category")
-    present = values.cat.remove_unused_categories()
-    texts = present.cat.categories.astype("str")
-    return present.cat.rename_categories(texts).cat.reorder_categories(texts.sort_values())
+    codes, texts = values.cat.codes.to_numpy(), values.cat.categories.astype("str")
+    # Counting codes is many times faster than what pandas does to find the unused ones.
+    present = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
+    if present.all() and texts.is_monotonic_increasing:
+        return values.cat.rename_categories(texts)
+    kept = texts[present].sort_values()
+    place = kept.get_indexer(texts).astype(np.min_scalar_type(-max(len(texts), 1)))
+    renumbered = np.append(place, place.dtype.type(-1))[codes]
+    return pd.Series(pd.Categorical.from_codes(renumbered, kept), index=values.index, name=values.name)
 
 
 def empty(table: Table) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def test_predict__strangers_are_refused_with_the_closest(predict, place):
         ("there.csv", [], "already there; give --force"),
         ("calls.csv", ["--calls", "calls.csv", "--force"], "is a file that is read"),
         ("roster.tsv/p.csv", [], "roster.tsv is not a folder"),
-        ("p.csv", ["--covered", "nowhere.txt"], "gene list nowhere.txt cannot be read"),
+        ("p.csv", ["--covered", "nowhere.txt"], "There is no file nowhere.txt"),
         ("p.csv", ["--calls", "nowhere.maf"], "There is no file nowhere.maf"),
         ("p.csv", ["--model", "nowhere"], "There is no model folder nowhere"),
         ("p.csv", ["--model", "."], "is not a model"),

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trastuz_ml.cohort.assay import EXOME, Assay, declare_assays, read_gene_list
-from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
-from trastuz_ml.findings import Finding
+from trastuz_ml.assays.assay import EXOME, Assay, declare_assays, read_gene_list
+from trastuz_ml.cohort.burden import burden, genes_in_common
+from trastuz_ml.cohort.cohort import Cohort, Source
 from trastuz_ml.errors import EvidenceError, InputError
-from trastuz_ml.schema import CALLS, NONSILENT, conform
+from trastuz_ml.findings import Finding
+from trastuz_ml.schema import CALLS, NONSILENT, ROWS, conform
 
 
 def calls(*rows):
@@ -80,7 +81,7 @@ def test_cohort__one_class_is_refused():
 
 
 def test_cohort__ids_that_match_nothing_are_refused_with_the_closest():
-    strangers = CALLED.assign(patient="PATIENT-1")
+    strangers = conform(CALLED.assign(patient="PATIENT-1"), CALLS)
     with pytest.raises(InputError, match="PATIENT-1; the closest on the roster is 'P1'"):
         Cohort.assemble(strangers, roster())
 
@@ -88,16 +89,39 @@ def test_cohort__ids_that_match_nothing_are_refused_with_the_closest():
 def test_cohort__an_assay_that_is_not_declared_is_refused():
     with pytest.raises(InputError, match="assay panel, which is not declared; declared: exome"):
         Cohort.assemble(CALLED, roster(assay=["exome", "panel", "exome", "exome"]))
+    unsaid = roster(assay=["exome", None, "exome", "exome"])
     with pytest.raises(InputError, match="No assay is given for P2"):
-        Cohort.assemble(CALLED, roster(assay=["exome", None, "exome", "exome"]))
+        Cohort.assemble(CALLED, unsaid, assays=(EXOME, PANEL))
 
 
-def test_cohort__genes_that_look_like_dates_and_calls_without_gene_are_findings():
-    odd = calls(
-        ("P1", "Sep-04", "missense", 1), ("P2", None, "noncoding", 2), ("P2", "2006-03-01 00:00:00", "missense", 3)
-    )
-    counts = found(Cohort.assemble(odd, roster()))
-    assert (counts["gene-looks-like-date"], counts["call-without-gene"]) == (2, 1)
+def test_cohort__a_patient_without_an_assay_gets_the_declared_default():
+    unsaid = roster(assay=["exome", None, "exome", "exome"])
+    given = Cohort.assemble(CALLED, unsaid, assays=(EXOME, PANEL), default_assay="panel").patients["assay"]
+    assert given.tolist() == ["exome", "panel", "exome", "exome"]
+    assert set(Cohort.assemble(CALLED, unsaid).patients["assay"]) == {"exome"}
+
+
+def test_cohort__calls_without_a_gene_are_a_finding():
+    odd = calls(("P1", "TP53", "missense", 1), ("P2", None, "noncoding", 2))
+    assert found(Cohort.assemble(odd, roster()))["call-without-gene"] == 1
+
+
+def test_cohort__every_row_has_exactly_one_fate():
+    reading = pd.DataFrame({"file": ["a.maf"], "patient": ["P1"], "fate": ["filter"], "rows": [7]})
+    changed = roster(response=pd.array([1, 0, pd.NA, 1], dtype="Int8"), sequenced=[True, True, True, False])
+    more = pd.concat([CALLED, calls(("P3", "TTN", "missense", 5), ("P4", "TTN", "missense", 6))])
+    cohort = Cohort.assemble(conform(more, CALLS), changed, dropped=conform(reading, ROWS))
+    assert cohort.rows.groupby("fate", observed=True)["rows"].sum().to_dict() == {
+        "filter": 7, "kept": 3, "duplicate": 1, "not-on-roster": 1, "no-response": 1, "not-sequenced": 1,
+    }  # fmt: skip
+    assert cohort.rows["rows"].sum() == len(more) + 7
+
+
+def test_cohort__many_strangers_are_one_finding():
+    many = calls(("P1", "TP53", "missense", 1), *((f"S{i}", "TP53", "missense", 1) for i in range(25)))
+    strangers = Cohort.assemble(many, roster()).findings.query("code == 'calls-without-patient'")
+    assert strangers["count"].tolist() == [25]
+    assert "S0, S1" in strangers["message"].iloc[0]
 
 
 def test_cohort__order_of_calls_does_not_matter():
@@ -123,7 +147,7 @@ def test_assay__an_empty_or_missing_list_is_refused(tmp_path):
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(InputError, match="names no gene"):
         read_gene_list(tmp_path / "empty.txt")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         read_gene_list(tmp_path / "none.txt")
 
 

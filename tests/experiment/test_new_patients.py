@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from trastuz_ml.findings import name_some
 from trastuz_ml.errors import InputError
 from trastuz_ml.experiment.new_patients import predict_files
 from trastuz_ml.experiment.publish import publish
 from trastuz_ml.features.simulate import simulate_cohort
+from trastuz_ml.findings import name_some
 from trastuz_ml.store.bundle import load_model
 
 

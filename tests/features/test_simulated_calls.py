@@ -22,7 +22,7 @@ def test_calls__same_seed_same_cohort_over_several_blocks(monkeypatch):
 
 def test_calls__conform_and_none_appears_twice(large):
     calls = large.calls
-    pd.testing.assert_frame_equal(calls.head(1000), schema.conform(calls.head(1000), schema.CALLS))
+    pd.testing.assert_frame_equal(calls, schema.conform(calls, schema.CALLS))
     assert list(calls.columns) == schema.CALLS.names
     assert set(calls["effect"]) <= set(schema.EFFECTS)
     assert not calls.duplicated(list(schema.CALL_KEY)).any()
@@ -48,7 +48,7 @@ def test_calls__indels_agree_with_their_class(cohort):
     assert (inserted[calls["consequence"] == "Frame_Shift_Ins"] % 3 != 0).all()
     assert (inserted[calls["consequence"] == "In_Frame_Ins"] % 3 == 0).all()
     missense = calls[calls["consequence"] == "Missense_Mutation"]
-    assert (missense["ref"] != missense["alt"]).all()
+    assert (missense["ref"].astype("str") != missense["alt"].astype("str")).all()
     assert missense["ref"].str.fullmatch("[ACGT]").all()
     assert missense["alt"].str.fullmatch("[ACGT]").all()
 

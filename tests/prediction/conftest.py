@@ -10,7 +10,7 @@ import pytest
 import xgboost
 from sklearn.ensemble import RandomForestClassifier
 
-from trastuz_ml.cohort.assay import EXOME, Assay
+from trastuz_ml.assays.assay import EXOME, Assay
 from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.cohort.patients import RosterPlan, read_roster
 from trastuz_ml.learn.design import BURDEN_NAME, Feature

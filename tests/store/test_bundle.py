@@ -353,7 +353,7 @@ def test_bundle__no_folder_and_no_manifest_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("encoding", "vaf"),
+        ("encoding", "vector"),
         ("effects", ["amplified"]),
         ("columns", [5]),
         ("features", "many"),

@@ -44,14 +44,14 @@ def apply_filters(calls: pd.DataFrame, filters: Filters) -> tuple[pd.DataFrame, 
     return (calls[~out], count_fates(calls[out], fate[out])) if out.any() else (calls, empty(ROWS))
 
 
-def count_fates(rows: pd.DataFrame, fate: npt.NDArray[np.object_] | str) -> pd.DataFrame:
+def count_fates(rows: pd.DataFrame, fate: pd.Series | npt.NDArray[np.object_] | str) -> pd.DataFrame:
     """Count rows by file, patient and fate, as :data:`trastuz_ml.schema.ROWS` has them.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         With the columns ``file`` and ``patient``.
-    fate : str or array of str
+    fate : str, array or series of str
         What became of them: the same for all, or one word a row.
     """
     if not len(rows):
@@ -80,7 +80,8 @@ def _words_outside(words: pd.Series, let_through: set[str]) -> npt.NDArray[np.bo
     as_category = words.astype("category")
     outside = [not set(re.split(r"[;,\s]+", str(w).strip())) <= let_through for w in as_category.cat.categories]
     # The code of a missing word is -1: the last place, which lets it through.
-    return np.array([*outside, False])[as_category.cat.codes.to_numpy()]
+    flags: npt.NDArray[np.bool_] = np.array([*outside, False])[as_category.cat.codes.to_numpy()]
+    return flags
 
 
 def _as_flags(failed: pd.Series) -> npt.NDArray[np.bool_]:

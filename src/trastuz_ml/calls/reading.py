@@ -98,6 +98,8 @@ class ReadFile:
         Genome build that the file names: GRCh37 or GRCh38.
     simulated : bool
         Whether the file says that its patients are invented.
+    sha256 : mapping
+        Name of each file -> hash of its bytes.
     """
 
     calls: pd.DataFrame
@@ -105,3 +107,4 @@ class ReadFile:
     findings: tuple[Finding, ...] = ()
     build: str | None = None
     simulated: bool = False
+    sha256: Mapping[str, str] = field(default_factory=dict)

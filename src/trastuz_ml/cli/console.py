@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,11 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trastuz_ml.experiment.train import Progress
+    from trastuz_ml.quality.checked import Quality
 
 _ENDLESS = 100_000
 # Columns of sentences, and the width that they keep in a narrow terminal.
 _SENTENCES = ("message", "status")
 _LEAST_SENTENCE = 24
+# Longer lines are hard to read; files beyond these are counted together.
+_WIDEST, _MOST_FILES = 100, 5
 
 
 def say(text: str = "") -> None:
@@ -94,6 +99,79 @@ def say_findings(findings: pd.DataFrame) -> None:
         say("Nothing was noticed about the data.")
         return
     say_table(findings[["severity", "code", "patient", "count", "message"]])
+
+
+def say_quality(quality: Quality) -> None:
+    """Print what checking the data of an experiment found: the verdict, the findings, what became of the rows."""
+    from trastuz_ml.report.quality import quality_content
+
+    content = quality_content(quality)
+    counts = content["counts"]
+    say(f"{content['experiment']}: {content['verdict']}")
+    say(
+        f"{counts['patients']:,} patients, {counts['responders']:,} responding and "
+        f"{counts['non_responders']:,} not; {counts['kept']:,} of {counts['rows']:,} rows kept"
+    )
+    if content["simulated"]:
+        say("These patients are SIMULATED.")
+    say()
+    _say_alike(quality.findings)
+    _say_fates(content)
+
+
+def _say_alike(findings: pd.DataFrame) -> None:
+    """Print findings of one message together: a line of columns, and under it the message, wrapped."""
+    from trastuz_ml.findings import Finding, merged
+
+    alike = merged(Finding(**row) for row in findings.to_dict(orient="records"))
+    if not alike:
+        say("Nothing was noticed about the data.")
+        return
+    width = min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else 80
+    code = max(len("finding"), *(len(found.code) for found in alike))
+    patient = max(
+        len("patient"), *(len(found.patient) for found in alike if len(found.patient) <= _LEAST_SENTENCE), 0
+    )
+    say(f"severity  {'finding':<{code}}  {'count':>7}  {'patient':<{patient}}  where")
+    for found in alike:
+        head = f"{found.severity:<8}  {found.code:<{code}}  {found.count:>7,}"
+        whole = f"{head}  {found.patient:<{patient}}  {found.where}".rstrip()
+        # What names many goes below, before the message.
+        fits = len(whole) <= width
+        say(_one_line(whole if fits else head))
+        _say_wrapped("" if fits else "; ".join(filter(None, (found.patient, found.where))), width)
+        _say_wrapped(found.message, width)
+
+
+def _say_wrapped(text: str, width: int) -> None:
+    for line in textwrap.wrap(_one_line(text), width - 4, break_long_words=False, break_on_hyphens=False):
+        say(f"    {line}")
+
+
+def _say_fates(content: dict[str, Any]) -> None:
+    """Print what became of the rows, of all files and of each; of many files, those that lost most."""
+    import pandas as pd
+
+    files = content["files"]
+    if not files:
+        return
+    lost = sorted(files, key=lambda file: file["kept"] - file["rows"])[:_MOST_FILES]
+    every = [{"file": f"all {len(files):,} files", **content["total"]}] if len(files) > 1 else []
+    lines = [
+        {"file": file["file"] if first else "", "what became of the rows": what, "rows": f"{rows:>9,}"}
+        for file in [*every, *(file for file in files if file in lost)]
+        for first, what, rows in [
+            (True, "read", file["rows"]), (False, "kept", file["kept"]),
+            *((False, content["fates"][fate], rows) for fate, rows in file["fates"].items()),
+        ]
+    ]  # fmt: skip
+    say_table(pd.DataFrame(lines))
+    if len(files) > len(lost):
+        say(f"{len(files) - len(lost):,} more files: --json, --out and --rows tell of all.")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\ufffd")
 
 
 def _cell(value: Any) -> str:

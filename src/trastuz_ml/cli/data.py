@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, records, say, say_findings, say_json
+from trastuz_ml.cli.console import note, records, say, say_findings, say_json, say_quality
 from trastuz_ml.errors import OutputExistsError
 
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that are already there.")]
@@ -17,10 +17,14 @@ DataFolder = Annotated[
     typer.Option("--data", metavar="DIR", help="Folder of the data files, instead of the experiment's."),
 ]
 
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; all cores by default. Changes no result.")
+]
+
 
 def init(
     calls: Annotated[
-        Path | None, typer.Option("--calls", metavar="FILE", help="Your mutation calls (MAF).")
+        Path | None, typer.Option("--calls", metavar="FILE", help="Your mutation calls (VCF or MAF).")
     ] = None,
     patients: Annotated[Path | None, typer.Option("--patients", metavar="FILE", help="Your roster.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Write the demonstration experiment.")] = False,
@@ -84,6 +88,10 @@ def features(
         Path, typer.Option("--out", metavar="FILE", help="Parquet file; a JSON sidecar goes beside it.")
     ],
     data: DataFolder = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Do not look for calls given twice, where they cannot matter.")
+    ] = False,
+    workers: Workers = None,
     findings_out: Annotated[
         Path | None, typer.Option("--findings", metavar="FILE", help="Also save the findings (TSV).")
     ] = None,
@@ -93,7 +101,7 @@ def features(
     """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
     from trastuz_ml.experiment.configuration import read_experiment
     from trastuz_ml.experiment.outputs import require_file
-    from trastuz_ml.experiment.train import build_features, load_cohort
+    from trastuz_ml.experiment.read import features_of
     from trastuz_ml.files import whole_file
 
     require_file(out, force=force, endings=[".parquet"])
@@ -103,8 +111,7 @@ def features(
         if findings_out.absolute() in (out.absolute(), out.with_suffix(".json").absolute()):
             raise OutputExistsError(f"{findings_out} is written by --out too: give the findings another name.")
     settings = read_experiment(experiment, data=data)
-    cohort = load_cohort(settings)
-    matrix, findings = build_features(settings, cohort)
+    cohort, matrix, findings = features_of(settings, fast=fast, workers=workers)
     matrix.save(out, force=force)
     if findings_out is not None:
         findings_out.parent.mkdir(parents=True, exist_ok=True)
@@ -122,3 +129,41 @@ def features(
         note("These patients are SIMULATED.")
     say(f"{matrix.shape[0]} patients x {matrix.shape[1]} genes, {matrix.values.nnz:,} mutated cells: {out}")
     say_findings(findings)
+
+
+def check(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file (YAML).")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write a page (.html).")] = None,
+    rows_out: Annotated[
+        Path | None,
+        typer.Option("--rows", metavar="FILE", help="Also save what became of each patient's rows (TSV)."),
+    ] = None,
+    data: DataFolder = None,
+    workers: Workers = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at the data before any model: what was read, left out and why, and what is odd. Exit 1 on errors."""
+    from trastuz_ml.experiment.check import check_experiment
+    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.outputs import require_file
+    from trastuz_ml.files import whole_file
+    from trastuz_ml.report.quality import quality_content, write_quality_page
+
+    for output, endings in ((out, [".html"]), (rows_out, [".tsv"])):
+        if output is not None:
+            require_file(output, force=force, endings=endings, inputs=[experiment])
+    quality = check_experiment(read_experiment(experiment, data=data), workers=workers)
+    if out is not None:
+        write_quality_page(quality, out, force=force)
+    if rows_out is not None:
+        with whole_file(rows_out) as partial:
+            quality.cohort.rows.to_csv(partial, sep="\t", index=False, lineterminator="\n")
+    if as_json:
+        say_json(quality_content(quality))
+    else:
+        say_quality(quality)
+        for output in filter(None, (out, rows_out)):
+            say(f"Written: {output}")
+    if quality.errors:
+        raise typer.Exit(1)

@@ -33,6 +33,7 @@ app = typer.Typer(
 app.command()(data.init)
 app.command()(data.simulate)
 app.command()(data.features)
+app.command()(data.check)
 app.command()(learning.train)
 app.command()(learning.explain)
 app.command()(outward.predict)

@@ -13,12 +13,15 @@ from trastuz_ml.cli.data import AsJson, Force
 
 def predict(
     model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Stored model, or its name.")],
-    calls: Annotated[list[Path], typer.Option("--calls", metavar="FILE", help="Calls (MAF); may be repeated.")],
+    calls: Annotated[list[Path], typer.Option("--calls", metavar="FILE", help="Calls (VCF or MAF); repeatable.")],
     patients: Annotated[Path, typer.Option("--patients", metavar="FILE", help="Roster of the new patients.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv or .parquet.")],
     covered: Annotated[
         Path | None,
         typer.Option("--covered", metavar="FILE", help="Genes of the new assay, one a line; an exome by default."),
+    ] = None,
+    tumor: Annotated[
+        str | None, typer.Option("--tumor", metavar="NAME", help="Tumour column of a VCF, where no header says.")
     ] = None,
     explain: Annotated[int, typer.Option("--explain", min=0, help="Leading contributions of each patient.")] = 5,
     force: Force = False,
@@ -33,7 +36,7 @@ def predict(
     read = [path for path in (*calls, patients, covered) if path is not None]
     require_file(out, force=force, endings=[".csv", ".parquet"], inputs=read)
     bundle = load_model(model)
-    table, findings = predict_files(bundle, calls, patients, covered=covered, explain=explain)
+    table, findings = predict_files(bundle, calls, patients, covered=covered, tumor=tumor, explain=explain)
     write_predictions(table, out, force=force)
     refused = int((table["refusal"] != "").sum())
     if as_json:

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.cohort.assay import EXOME, Assay
+from trastuz_ml.assays.assay import EXOME, Assay, assay_of_patients
+from trastuz_ml.calls.filters import count_fates
+from trastuz_ml.cohort.distinct import distinct_calls
 from trastuz_ml.cohort.patients import Covariate, nearest
 from trastuz_ml.errors import EvidenceError, InputError
-from trastuz_ml.findings import Finding, findings_table, name_some
-from trastuz_ml.schema import CALL_KEY, EFFECTS, FINDINGS, empty
+from trastuz_ml.findings import MOST_NAMED, Finding, by_patient, findings_table, name_some
+from trastuz_ml.schema import FINDINGS, KEPT, ROWS, as_words, empty, join_tables
 
-_MOST_HINTS = 20
-_LOOKS_LIKE_DATE = r"^(?:\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d{1,2}|\d{4}-\d{2}-\d{2}.*)$"
+_FATES = (KEPT, "not-on-roster", "filtered-out", "not-sequenced", "no-response")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ class Cohort:
         The files read.
     simulated : bool
         Whether the patients are invented.
+    rows : pandas.DataFrame
+        What became of each row of each file of calls: see :data:`trastuz_ml.schema.ROWS`.
+    build : str, optional
+        Genome build of the calls, where their files name it.
     """
 
     calls: pd.DataFrame
@@ -69,6 +73,8 @@ class Cohort:
     findings: pd.DataFrame = field(default_factory=lambda: empty(FINDINGS))
     sources: tuple[Source, ...] = ()
     simulated: bool = False
+    rows: pd.DataFrame = field(default_factory=lambda: empty(ROWS))
+    build: str | None = None
 
     @classmethod
     def assemble(
@@ -82,6 +88,10 @@ class Cohort:
         sources: Sequence[Source] = (),
         simulated: bool = False,
         training: bool = True,
+        dropped: pd.DataFrame | None = None,
+        build: str | None = None,
+        placed: bool = True,
+        default_assay: str | None = None,
     ) -> Cohort:
         """Join calls to the roster by patient; the roster decides the rows.
 
@@ -91,10 +101,18 @@ class Cohort:
             The calls table.
         patients : pandas.DataFrame
             What :func:`trastuz_ml.cohort.patients.read_roster` returned.
-        covariates, assays, findings, sources, simulated
+        covariates, assays, findings, sources, simulated, build
             Carried over into the cohort.
         training : bool
             Leave out patients without a response; false when patients are to be predicted.
+        dropped : pandas.DataFrame, optional
+            Rows that reading took out, by :data:`trastuz_ml.schema.ROWS`.
+        placed : bool
+            False where the calls were read without their places, because what is to be made of them needs none:
+            a call given twice is then not looked for.
+
+        default_assay : str, optional
+            Assay of the patients for whom the roster gives none; a single declared assay is the default anyway.
 
         Raises
         ------
@@ -103,22 +121,26 @@ class Cohort:
         EvidenceError
             If fewer than two classes of response are left.
         """
-        noticed = list(findings)
-        noticed += _calls_without_patient(calls, patients)
+        fate_of = _fates(patients, training=training)
+        members = patients[fate_of == KEPT].drop(columns=["in_cohort", "sequenced"])
+        if training and members["response"].nunique() < 2:
+            raise EvidenceError(
+                f"After leaving out patients that were not sequenced or have no response, {len(members)} "
+                "patients of one class only are left; two classes are needed to learn from."
+            )
+        members["assay"] = assay_of_patients(members["assay"], assays, default_assay)
+        _require_declared_assays(members, assays)
+        noticed = [*findings, *_calls_without_patient(calls, patients)]
         noticed += _not_sequenced(calls, patients) + _filtered_out(patients)
-        kept = patients[patients["in_cohort"] & patients["sequenced"]]
-        if training:
-            kept = kept[kept["response"].notna()]
-            if kept["response"].nunique() < 2:
-                raise EvidenceError(
-                    f"After leaving out patients that were not sequenced or have no response, {len(kept)} "
-                    "patients of one class only are left; two classes are needed to learn from."
-                )
-        kept = kept.drop(columns=["in_cohort", "sequenced"])
-        _require_declared_assays(kept, assays)
-        own, repeated = _distinct(calls[calls["patient"].isin(kept.index)])
-        noticed += repeated + _gene_names(own) + _without_calls(own, kept.index)
-        return cls(own, kept, tuple(covariates), tuple(assays), findings_table(noticed), tuple(sources), simulated)
+        own, repeats, outside = _own_calls(calls, fate_of, placed=placed)
+        noticed += _repeated(repeats) + _nameless(own) + _without_calls(own, members.index)
+        noticed += _unplaced(own) if placed else []
+        rows = [empty(ROWS) if dropped is None else dropped, outside]
+        rows += [count_fates(repeats, "duplicate"), count_fates(own, KEPT)]
+        return cls(
+            own, members, tuple(covariates), tuple(assays), findings_table(noticed), tuple(sources), simulated,
+            join_tables(rows, ROWS), build,
+        )  # fmt: skip
 
     @property
     def response(self) -> pd.Series:
@@ -126,33 +148,54 @@ class Cohort:
         return self.patients["response"]
 
 
+def _fates(patients: pd.DataFrame, *, training: bool) -> pd.Series:
+    """Return what becomes of each patient of the roster: kept, or why not."""
+    fate = pd.Series(KEPT, index=patients.index, dtype=pd.CategoricalDtype(_FATES))
+    if training:
+        fate = fate.mask(patients["response"].isna(), "no-response")
+    return fate.mask(~patients["sequenced"], "not-sequenced").mask(~patients["in_cohort"], "filtered-out")
+
+
+def _own_calls(
+    calls: pd.DataFrame, fate_of: pd.Series, *, placed: bool
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the distinct calls of the cohort's patients, their repeats, and a count of all other calls."""
+    patients = calls["patient"].cat
+    place = fate_of.index.get_indexer(patients.categories)
+    codes = np.where(place < 0, _FATES.index("not-on-roster"), fate_of.cat.codes.to_numpy()[place])
+    fate = pd.Series(pd.Categorical.from_codes(codes[patients.codes], _FATES), index=calls.index)
+    own = calls[fate == KEPT]
+    own, repeats = distinct_calls(own) if placed else (own.reset_index(drop=True), own[:0])
+    own = own.assign(**{str(name): as_words(own[name]) for name in own.select_dtypes("category")})
+    return own, repeats, count_fates(calls[fate != KEPT], fate[fate != KEPT])
+
+
 def _calls_without_patient(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]:
-    called = calls["patient"].unique()
+    rows = calls["patient"].value_counts()
+    called = rows.index[rows > 0]
     strangers = sorted(set(called) - set(patients.index))
-    if len(strangers) == len(called):
-        example = strangers[0] if strangers else ""
-        close = difflib.get_close_matches(example, list(patients.index), n=1, cutoff=0.0)
+    if strangers and len(strangers) == len(called):
+        close = difflib.get_close_matches(strangers[0], list(patients.index), n=1, cutoff=0.0)
         hint = f"; the closest on the roster is '{close[0]}'" if close else ""
         raise InputError(
             f"No patient of the calls is on the roster: the calls name {name_some(strangers)}{hint}. "
             "Check the roster's patient column."
         )
-    known, rows = list(patients.index), calls["patient"].value_counts()
+    known = list(patients.index)
     # Looking for the nearest takes time; where strangers are many, a few tell what went wrong.
-    hints = {stranger: nearest(stranger, known) for stranger in strangers[:_MOST_HINTS]}
-    return [
+    return by_patient(
         Finding(
             "warning", "calls-without-patient",
-            f"has calls but is not on the roster{hints.get(stranger, '')}; the calls are not used",
+            f"has calls but is not on the roster{nearest(stranger, known) if few else ''}; the calls are not used",
             int(rows[stranger]), patient=stranger,
         )
-        for stranger in strangers
-    ]  # fmt: skip
+        for few, stranger in ((place < MOST_NAMED, stranger) for place, stranger in enumerate(strangers))
+    )  # fmt: skip
 
 
 def _not_sequenced(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]:
     out = patients.index[patients["in_cohort"] & ~patients["sequenced"]]
-    with_calls = sorted(set(out) & set(calls["patient"]))
+    with_calls = sorted(set(out) & set(calls["patient"].cat.categories))
     found = []
     if len(out):
         found.append(
@@ -180,11 +223,6 @@ def _filtered_out(patients: pd.DataFrame) -> list[Finding]:
 
 def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) -> None:
     declared = {assay.name for assay in assays}
-    missing = patients.index[patients["assay"].isna()]
-    if len(missing):
-        raise InputError(
-            f"No assay is given for {name_some(missing)}; without it nothing is known of what was not mutated."
-        )
     unknown = set(patients["assay"]) - declared
     if unknown:
         raise InputError(
@@ -193,90 +231,39 @@ def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) ->
         )
 
 
-def _distinct(calls: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return one row a patient, gene and variant, the gravest effect of it; calls without place all count."""
-    severity = calls["effect"].map({effect: rank for rank, effect in enumerate(EFFECTS)})
-    ordered = calls.assign(_severity=severity).sort_values(
-        ["patient", "gene", "_severity", *calls.columns.difference(["patient", "gene"])], kind="stable"
-    )
-    ordered = ordered.drop(columns="_severity").reset_index(drop=True)
-    key = ordered[list(CALL_KEY)].assign(change=ordered["hgvsc"].where(ordered["alt"].isna()))
-    placed = ordered["pos"].notna()
-    repeated = key.duplicated() & placed
-    found = [
+def _repeated(repeats: pd.DataFrame) -> list[Finding]:
+    counts = repeats["patient"].value_counts().sort_index()
+    return by_patient(
         Finding(
             "note", "duplicate-call", "calls given twice or more, counted once", int(count), patient=str(patient)
         )
-        for patient, count in ordered.loc[repeated, "patient"].value_counts().sort_index().items()
-    ]
-    if not placed.all():
-        found.append(
-            Finding("note", "call-without-place",
-                    "calls without a position: whether one is given twice cannot be told, so all count",
-                    int((~placed).sum()))
-        )  # fmt: skip
-    kept = ordered[~repeated]
-    return kept.sort_values(list(kept.columns), kind="stable", ignore_index=True), found
+        for patient, count in counts[counts > 0].items()
+    )
 
 
-def _gene_names(calls: pd.DataFrame) -> list[Finding]:
-    found = []
-    nameless = int(calls["gene"].isna().sum())
-    if nameless:
-        found.append(Finding("note", "call-without-gene", "calls that name no gene, in no feature", nameless))
-    dates = calls["gene"][calls["gene"].str.match(_LOOKS_LIKE_DATE, na=False)]
-    if len(dates):
-        found.append(
-            Finding("warning", "gene-looks-like-date",
-                    f"gene names that a spreadsheet turned into dates ({name_some(dates.unique())}); "
-                    "kept as they are, under that name", len(dates))
-        )  # fmt: skip
-    return found
-
-
-def _without_calls(calls: pd.DataFrame, patients: pd.Index) -> list[Finding]:
-    silent = sorted(set(patients) - set(calls["patient"]))
+def _unplaced(calls: pd.DataFrame) -> list[Finding]:
+    unplaced = int(calls["pos"].isna().sum())
+    if not unplaced:
+        return []
     return [
-        Finding("warning", "patient-without-calls",
-                "sequenced but without any call: a row of zeros, not a missing patient", patient=patient)
-        for patient in silent
+        Finding("note", "call-without-place",
+                "calls without a position: whether one is given twice cannot be told, so all count", unplaced)
     ]  # fmt: skip
 
 
-def burden(cohort: Cohort, effects: Sequence[str], genes: Sequence[str] | None = None) -> npt.NDArray[np.float64]:
-    """Return the number of distinct calls of the given effects in each patient, in the cohort's order.
-
-    It is a count, not a rate: the covered megabases are not known.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Patients, calls and assays.
-    effects : sequence of str
-        Effect classes that count.
-    genes : sequence of str, optional
-        Genes that count; the whole exome when absent.
-
-    Returns
-    -------
-    array of shape (n_patients,)
-        NaN where the patient's assay does not cover all that counts: a panel's few calls are no low burden.
-    """
-    calls = cohort.calls[cohort.calls["effect"].isin(effects)]
-    if genes is not None:
-        calls = calls[calls["gene"].isin(genes)]
-    counts = calls["patient"].value_counts().reindex(cohort.patients.index, fill_value=0)
-    whole = {
-        assay.name: assay.genes is None if genes is None else bool(assay.covers(genes).all())
-        for assay in cohort.assays
-    }
-    measured = cohort.patients["assay"].map(whole).to_numpy(dtype=bool)
-    known: npt.NDArray[np.float64] = np.where(measured, counts.to_numpy(dtype=float), np.nan)
-    return known
+def _nameless(calls: pd.DataFrame) -> list[Finding]:
+    nameless = int(calls["gene"].isna().sum())
+    if not nameless:
+        return []
+    return [Finding("note", "call-without-gene", "calls that name no gene, in no feature", nameless)]
 
 
-def genes_in_common(cohort: Cohort) -> tuple[str, ...] | None:
-    """Return the genes that every assay in use covers, sorted; ``None`` when all are whole exomes."""
-    used = set(cohort.patients["assay"])
-    lists = [assay.genes for assay in cohort.assays if assay.name in used and assay.genes is not None]
-    return tuple(sorted(frozenset.intersection(*lists))) if lists else None
+def _without_calls(calls: pd.DataFrame, patients: pd.Index) -> list[Finding]:
+    silent = sorted(set(patients) - set(calls["patient"].cat.categories))
+    return by_patient(
+        Finding(
+            "warning", "patient-without-calls",
+            "sequenced but without any call: a row of zeros, not a missing patient", patient=patient,
+        )
+        for patient in silent
+    )  # fmt: skip

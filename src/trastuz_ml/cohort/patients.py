@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
+from trastuz_ml.cohort.roster_table import read_table
 from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.findings import Finding, name_some
 from trastuz_ml.stats.discrimination import auc
@@ -22,10 +19,8 @@ from trastuz_ml.stats.discrimination import auc
 When = Literal["baseline", "post"]
 Kind = Literal["number", "category", "ordered"]
 
-_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 # Columns that the patients table has of its own; a covariate of that name would take their place.
 _OWN_NAMES = ("patient", "response", "group", "assay", "sequenced", "in_cohort", "burden")
-_MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "."}
 # An AUC that no baseline covariate reaches honestly: from here on, somebody must vouch for it.
 DISGUISE_AUC = 0.95
 # Larger values do not fit the design matrix, and are no clinical measurement.
@@ -81,7 +76,7 @@ class RosterPlan:
     group : str, optional
         Column of a unit that must not straddle a split (a person with two biopsies, a centre).
     assay : str, optional
-        Column with the name of the patient's assay.
+        Column with the name of the patient's assay; without it the ``assay`` of all is missing.
     sequenced, keep : mapping of column to accepted values
         Patients with other values are not sequenced, or are not of this cohort.
     """
@@ -101,7 +96,7 @@ def read_roster(path: str | Path, plan: RosterPlan, *, sheet: str | int = 0) -> 
     Parameters
     ----------
     path : path
-        TSV, CSV, Parquet or Excel file, told apart by its ending.
+        TSV, CSV, Parquet or Excel file, told apart by its ending, or a cBioPortal study folder.
     plan : RosterPlan
         Which column is what.
     sheet : str or int
@@ -137,91 +132,10 @@ def read_roster(path: str | Path, plan: RosterPlan, *, sheet: str | int = 0) -> 
         patients["response"], findings = _responses(table, kept, plan.response, path)
     patients["group"] = table[plan.group] if plan.group else patients.index
     patients["group"] = patients["group"].where(patients["group"].notna(), patients.index)
-    patients["assay"] = table[plan.assay] if plan.assay else "exome"
+    patients["assay"] = table[plan.assay] if plan.assay else pd.Series(pd.NA, index=table.index, dtype="str")
     for covariate in plan.covariates:
         patients[covariate.name] = _covariate_values(table[covariate.name], covariate, path)
     return patients, findings
-
-
-def read_table(path: Path, sheet: str | int = 0) -> pd.DataFrame:
-    """Read a TSV, CSV, Parquet or Excel file as text; missing words become missing values.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, empty, or cannot be read as what its ending says.
-    """
-    readers = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".tab": "\t"}
-    suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
-    if not path.exists():
-        raise InputError(f"There is no file {path}; check the path of the roster.")
-    try:
-        if suffix in readers:
-            table = _read_text(path, readers[suffix])
-        elif suffix in {".xlsx", ".xlsm"}:
-            table = pd.read_excel(path, sheet_name=sheet, dtype=str, keep_default_na=False)
-        elif suffix in {".parquet", ".pq"}:
-            table = pd.read_parquet(path).reset_index(drop=True).map(_plain_text)
-        else:
-            raise InputError(f"{path}: expected a roster ending in .tsv, .csv, .txt, .parquet or .xlsx.")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 ({error.reason}): save it as UTF-8.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (EOFError, KeyError, ValueError, csv.Error, zlib.error, BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} cannot be read as {suffix}: {str(error).rstrip('.')}.") from error
-    if table.empty:
-        raise InputError(f"{path} has no rows: expected one row for each patient.")
-    table = table.astype("str")
-    table.columns = [str(name).strip() for name in table.columns]
-    table = table.apply(lambda column: column.str.strip())
-    return table.mask(table.isin(_MISSING))
-
-
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as text:
-        rows = csv.reader(text, delimiter=separator, strict=True)
-        header = next((row for row in rows if row), [])
-        _refuse_other_separator(header, separator, path)
-        body = []
-        try:
-            for row in filter(None, rows):
-                _refuse_ragged(row, header, f"{path}, line {rows.line_num}")
-                body.append(row)
-        except csv.Error as error:
-            raise InputError(f"{path}, line {rows.line_num}: {error}. Is a quotation mark missing?") from error
-    return pd.DataFrame(body, columns=pd.Index(header, dtype="str"), dtype="str")
-
-
-def _refuse_ragged(row: list[str], header: list[str], where: str) -> None:
-    if len(row) != len(header):
-        raise InputError(
-            f"{where}: {len(row)} fields, but the header has {len(header)}. Is the file cut off, or a separator "
-            "missing or too many?"
-        )
-
-
-def _refuse_other_separator(header: list[str], separator: str, path: Path) -> None:
-    if len(header) != 1:
-        return
-    for other, name in _SEPARATORS.items():
-        if other in header[0]:
-            raise InputError(
-                f"{path}: expected fields separated by {_SEPARATORS[separator]}, found them separated by {name}. "
-                "Save it as .tsv with tabs, or as .csv with commas."
-            )
-
-
-def _plain_text(value: object) -> str:
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -19,10 +19,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from trastuz_ml.calls.reading import Filters, PatientFrom
 from trastuz_ml.cohort.patients import Covariate, Response, RosterPlan
 from trastuz_ml.errors import ConfigurationError, TrastuzError
+from trastuz_ml.features.masks import mask_of
 from trastuz_ml.learn.catalogue import CHOSEN, CLINICAL, RIVALS, CatalogueModel, catalogue_model
-from trastuz_ml.schema import EFFECTS, ENCODINGS, NONSILENT
+from trastuz_ml.schema import CALLS, ENCODINGS, NONSILENT
 
 DEFAULT_MODELS: tuple[str, ...] = (
     "prevalence", CLINICAL, "burden-only", "l2-logistic:genes", "l2-logistic:both", "elastic-net:genes",
@@ -40,13 +42,26 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _number(value: Any) -> Any:
+    """Read a decimal number, which the YAML loader leaves as the text that was written."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _nothing_as_empty(value: Any) -> Any:
     """Read a key with nothing under it, such as a list that is commented out, as empty."""
     return {} if value is None else value
 
 
-def _exome_only() -> dict[str, str | None]:
-    return {"exome": None}
+def _exome_only() -> dict[str, AssaySettings]:
+    return {"exome": AssaySettings()}
+
+
+def _gene_list_or_settings(value: Any) -> Any:
+    """Read a file name alone as a gene list, and nothing as the whole exome."""
+    return {"genes": value} if isinstance(value, str) else _nothing_as_empty(value)
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
@@ -55,6 +70,9 @@ Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 
 
 ByColumn = Annotated[dict[Text, Texts], BeforeValidator(_nothing_as_empty)]
+
+
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
@@ -68,14 +86,53 @@ class Simulated(_Section):
     seed: int = Field(default=2019, ge=0, description="same seed, same cohort")
 
 
-class Calls(_Section):
-    """Where the mutation calls are."""
+class CallFilters(_Section):
+    """Which calls are taken as real. A call without the value that a filter looks at passes it."""
 
-    files: Texts = Field(description="MAF files, or tables like MAF (.maf, .tsv, .txt, .gz, .xlsx)")
+    words: Texts = Field(default=("PASS",), description="FILTER words let through, or 'any'")
+    min_depth: int = Field(default=0, ge=0, description="reads over the position in the tumour")
+    min_alt_reads: int = Field(default=0, ge=0, description="reads that support the alternative allele")
+    min_vaf: Share = Field(default=0.0, description="variant allele fraction, 0 to 1")
+    max_population_frequency: Share = Field(
+        default=1.0, description="highest frequency of the allele in a reference population, 0 to 1"
+    )
+
+    def plan(self) -> Filters:
+        """Return what the readers need."""
+        return Filters(**{**self.model_dump(), "words": None if self.words == ("any",) else self.words})
+
+
+class Calls(_Section):
+    """Where the mutation calls are, and how to read them."""
+
+    files: Texts = Field(
+        description="VCF, BCF or MAF files, tables like MAF, or a cBioPortal study folder; * stands for any text"
+    )
     sheet: str | int = Field(default=0, description="sheet of an Excel file")
     columns: dict[str, Text] = Field(
         default_factory=dict, description="column of the calls table: header word of the file"
     )
+    tumor: Text | None = Field(default=None, description="the tumour's sample column, where no header says so")
+    patient_from: PatientFrom = Field(
+        default="auto", description="what names the patient of a VCF: its sample column, or the file"
+    )
+    annotation: Text | None = Field(
+        default=None, description="INFO field with the annotation, where a VCF holds two: CSQ, ANN ..."
+    )
+    filters: CallFilters = CallFilters()
+    symbols: str | None = Field(
+        default=None, description="newer table of gene names (HGNC's complete set), instead of the one that ships"
+    )
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Self:
+        for name in self.columns:
+            if name not in CALLS.names:
+                raise ValueError(
+                    f"columns: '{name}' is no column of the calls table{_nearest(name, CALLS.names)} "
+                    f"Known: {', '.join(CALLS.names)}"
+                )
+        return self
 
 
 class ResponseColumn(_Section):
@@ -120,6 +177,7 @@ class Roster(_Section):
     )
     group: Text | None = Field(default=None, description="column of a unit that never straddles a split")
     assay: Text | None = Field(default=None, description="column with the name of the patient's assay")
+    default_assay: Text | None = Field(default=None, description="assay of patients for whom that column is empty")
     sequenced: ByColumn = Field(default_factory=dict, description="column: values of the sequenced")
     filter: ByColumn = Field(default_factory=dict, description="column: values to keep")
 
@@ -140,17 +198,41 @@ class Roster(_Section):
         return tuple(Covariate(name, c.when, c.kind, c.levels, c.vouched) for name, c in self.covariates.items())
 
 
+class AssaySettings(_Section):
+    """What one assay covers: a gene list, a BED file or a cBioPortal panel; the whole exome without any."""
+
+    genes: str | None = Field(default=None, description="gene list, one symbol a line")
+    bed: str | None = Field(default=None, description="BED file of the target regions")
+    intervals: str | None = Field(
+        default=None, description="table of gene intervals, for a BED without gene names"
+    )
+    build: str | None = Field(default=None, description="genome build of the BED: GRCh37 or GRCh38")
+    share: Share = Field(default=0.5, description="share of its bases that a gene needs to be covered by the BED")
+    panel: str | None = Field(default=None, description="gene panel file in cBioPortal's form")
+    megabases: Annotated[float | None, BeforeValidator(_number)] = Field(
+        default=None, gt=0, description="megabases covered, which make a burden a rate"
+    )
+
+
 class Features(_Section):
     """Which calls count, and as what."""
 
     encoding: str = "binary"
     effects: Texts = NONSILENT
+    masks: str | None = Field(default=None, description="file of masks: unions of effects and score cut-offs")
+    mask: Text | None = Field(default=None, description="the mask of that file that says which calls count")
+    gene_sets: str | None = Field(default=None, description="GMT file, for the encoding gene-sets")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        for word, known in ((self.encoding, ENCODINGS), *((effect, EFFECTS) for effect in self.effects)):
-            if word not in known:
-                raise ValueError(f"expected {', '.join(known)}; found '{word}'{_nearest(word, known)}")
+        if self.encoding not in ENCODINGS:
+            nearest = _nearest(self.encoding, ENCODINGS)
+            raise ValueError(f"expected {', '.join(ENCODINGS)}; found '{self.encoding}'{nearest}")
+        mask_of(self.effects)  # refuses what is no effect
+        if (self.masks is None) != (self.mask is None):
+            raise ValueError("masks (the file) and mask (the name of one in it) are given together")
+        if (self.encoding == "gene-sets") != (self.gene_sets is not None):
+            raise ValueError("the encoding gene-sets needs gene_sets: FILE.gmt, and only that encoding has it")
         return self
 
 
@@ -183,8 +265,9 @@ class Experiment(_Section):
     simulated: Simulated | None = None
     calls: Calls
     roster: Roster
-    assays: dict[str, str | None] = Field(
-        default_factory=_exome_only, description="assay: gene list file, or nothing for an exome"
+    assays: dict[str, Annotated[AssaySettings, BeforeValidator(_gene_list_or_settings)]] = Field(
+        default_factory=_exome_only,
+        description="assay: gene list file, or settings; nothing for an exome",
     )
     features: Features = Features()
     watch: Words = ("ANKRD44",)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from trastuz_ml.calls.maf import read_maf
-from trastuz_ml.cohort.patients import read_table
+from trastuz_ml.calls.read import read_calls
+from trastuz_ml.calls.reading import Reading
+from trastuz_ml.cohort.roster_table import read_table
 from trastuz_ml.errors import InputError
 
 _POSITIVE = ("pcr", "cr", "responder", "response", "r", "yes", "pos", "positive", "1", "true", "sensitive")
@@ -38,7 +39,7 @@ def draft_experiment(calls: Path, patients: Path, folder: Path) -> tuple[str, li
     Parameters
     ----------
     calls, patients : Path
-        A MAF file and a roster.
+        A file of calls and a roster.
     folder : Path
         Where the experiment will stand; its paths are written relative to it.
 
@@ -54,7 +55,7 @@ def draft_experiment(calls: Path, patients: Path, folder: Path) -> tuple[str, li
     InputError
         If no roster column matches the calls' patients, or none looks like a response.
     """
-    called = set(read_maf(calls)["patient"])
+    called = set(read_calls([calls], Reading(wanted=frozenset())).calls["patient"])
     roster = read_table(patients)
     patient, matched = _patient_column(roster, called, patients)
     response, positive, negative = _response_column(roster.drop(columns=[patient]), patients)

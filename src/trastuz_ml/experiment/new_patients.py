@@ -8,10 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from trastuz_ml.calls.maf import read_maf
-from trastuz_ml.cohort.assay import EXOME, Assay, read_gene_list
+from trastuz_ml.assays.assay import EXOME, Assay, read_gene_list
+from trastuz_ml.calls.genes.names import reconcile_names
+from trastuz_ml.calls.genes.symbols import read_symbol_table
+from trastuz_ml.calls.read import read_calls
+from trastuz_ml.calls.reading import Reading
 from trastuz_ml.cohort.cohort import Cohort
-from trastuz_ml.cohort.patients import RosterPlan, read_roster, read_table
+from trastuz_ml.cohort.patients import RosterPlan, read_roster
+from trastuz_ml.cohort.roster_table import read_table
+from trastuz_ml.experiment.configuration import CallFilters
+from trastuz_ml.experiment.read import PLACE
+from trastuz_ml.features.encoding import columns_needed
 from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.prediction.batch import lay_out, predict
 from trastuz_ml.store.bundle import ModelBundle
@@ -23,6 +30,7 @@ def predict_files(
     patients: str | Path,
     *,
     covered: str | Path | None = None,
+    tumor: str | None = None,
     explain: int = 5,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict the patients of a roster from files of calls.
@@ -34,12 +42,14 @@ def predict_files(
     bundle : ModelBundle
         A stored model.
     calls : sequence of path
-        MAF files.
+        Files of calls, of any format that training reads; - is the standard input.
     patients : path
         Roster of the new patients; no response is needed.
     covered : path, optional
         Gene list of the new patients' assay, one symbol a line. Without it the roster's assay column is
         read as in training; where training had none, the whole exome is taken as sequenced.
+    tumor : str, optional
+        The tumour's sample column in VCF files whose header does not say.
     explain : int
         How many contributions to name for each patient.
 
@@ -54,15 +64,20 @@ def predict_files(
         If a file or column is missing, or no patient of the calls is on the roster.
     """
     inputs = bundle.card["inputs"]
-    paths = [Path(path) for path in calls]
     calls_sheet, roster_sheet = inputs["sheets"]
-    tables = [read_maf(path, columns=inputs["columns"], sheet=calls_sheet) for path in paths]
+    how = inputs["reading"]
+    needed = PLACE | columns_needed(bundle.encoding, bundle.effects)
+    reading = Reading(
+        columns=inputs["columns"], sheet=calls_sheet, tumor=tumor, patient_from=how["patient_from"],
+        annotation=how["annotation"], filters=CallFilters(**how["filters"]).plan(), wanted=needed,
+    )  # fmt: skip
+    read = read_calls(list(calls), reading)
     plan, findings = _plan(inputs, Path(patients), bundle, by_column=covered is None)
     roster, noticed = read_roster(patients, plan, sheet=roster_sheet)
-    assays = _assays(inputs, covered)
     cohort = Cohort.assemble(
-        pd.concat(tables, ignore_index=True), roster, covariates=bundle.covariates, assays=assays,
-        findings=[*findings, *noticed], simulated=bundle.simulated, training=False,
+        read.calls, roster, covariates=bundle.covariates, assays=_assays(inputs, covered),
+        findings=[*read.findings, *findings, *noticed], simulated=bundle.simulated, training=False,
+        dropped=read.dropped, build=read.build,
     )  # fmt: skip
     predictions = predict(bundle, cohort, explain=explain, roster=roster)
     _, uncovered = lay_out(bundle, cohort)
@@ -71,11 +86,14 @@ def predict_files(
 
 def _assays(inputs: Mapping[str, Any], covered: str | Path | None) -> tuple[Assay, ...]:
     if covered is not None:
-        return (Assay(EXOME.name, read_gene_list(Path(covered))),)
+        listed = read_gene_list(Path(covered))
+        current = reconcile_names(listed, read_symbol_table())
+        return (Assay(EXOME.name, frozenset(current[gene] for gene in listed)),)
     if inputs["assay"] is None:
         return (EXOME,)
     return tuple(
-        Assay(name, None if genes is None else frozenset(genes)) for name, genes in inputs["assays"].items()
+        Assay(name, None if said["genes"] is None else frozenset(said["genes"]), said["megabases"])
+        for name, said in inputs["assays"].items()
     )
 
 

@@ -129,14 +129,30 @@ def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) ->
                 "patient": experiment.roster.patient,
                 "sheets": [experiment.calls.sheet, experiment.roster.sheet],
                 "columns": dict(experiment.calls.columns),
+                "reading": _reading(experiment),
+                "gene_sets": trained.gene_sets,
                 "sequenced": {name: list(values) for name, values in experiment.roster.sequenced.items()},
                 "filter": {name: list(values) for name, values in experiment.roster.filter.items()},
                 "assay": experiment.roster.assay,
-                "assays": {a.name: None if a.genes is None else sorted(a.genes) for a in trained.assays},
+                "assays": {
+                    a.name: {"genes": None if a.genes is None else sorted(a.genes), "megabases": a.megabases}
+                    for a in trained.assays
+                },
             },
         }
     )  # fmt: skip
     return card
+
+
+def _reading(experiment: Experiment) -> dict[str, Any]:
+    """Return how calls were read, for new patients' calls to be read in the same way.
+
+    The tumour's sample column is left out: it can be the name of a patient.
+    """
+    calls = experiment.calls
+    return {
+        "patient_from": calls.patient_from, "annotation": calls.annotation, "filters": calls.filters.model_dump(),
+    }  # fmt: skip
 
 
 def _limits(run: Run) -> list[str]:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from trastuz_ml.calls.maf import read_maf, says_simulated
-from trastuz_ml.cohort.assay import Assay, declare_assays
-from trastuz_ml.cohort.cohort import Cohort, Source, burden, genes_in_common
-from trastuz_ml.cohort.patients import read_roster, refuse_outcomes_in_disguise
-from trastuz_ml.errors import ConfigurationError
+from trastuz_ml.assays.assay import Assay
+from trastuz_ml.cohort.burden import burden, genes_in_common
+from trastuz_ml.cohort.cohort import Cohort
+from trastuz_ml.cohort.patients import refuse_outcomes_in_disguise
 from trastuz_ml.experiment.configuration import Experiment, read_experiment
+from trastuz_ml.experiment.cores import available_cores
+from trastuz_ml.experiment.read import build_features, gene_sets_of, load_cohort, with_current_names
 from trastuz_ml.explain.contributions import contribution_tables, contributions_of, explained_table
 from trastuz_ml.explain.watched import watched_table
-from trastuz_ml.features.encoding import build_gene_matrix
 from trastuz_ml.features.matrix import GeneMatrix
-from trastuz_ml.features.simulate import simulate_cohort
 from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel, catalogue_model
 from trastuz_ml.learn.design import Design, make_design
@@ -46,55 +43,7 @@ class Trained:
     model: FittedModel
     design: Design
     assays: tuple[Assay, ...]
-
-
-def load_cohort(experiment: Experiment) -> Cohort:
-    """Read calls and roster of an experiment and join them by patient.
-
-    An experiment with ``simulated`` gets its files written first, and then read like any other.
-    """
-    if experiment.simulated is None:
-        return _read_cohort(experiment, Path(experiment.data))
-    with tempfile.TemporaryDirectory(prefix="trastuz_ml-") as folder:
-        invented = simulate_cohort(experiment.simulated.patients, experiment.simulated.seed)
-        invented.write(Path(folder))
-        return _read_cohort(experiment, Path(folder))
-
-
-def _read_cohort(experiment: Experiment, root: Path) -> Cohort:
-    if not root.is_dir():
-        raise ConfigurationError(
-            f"There is no data folder {root}: name the folder of the files with data: in the experiment, or with "
-            "--data."
-        )
-    settings = experiment.calls
-    paths = [root / name for name in settings.files]
-    tables = [read_maf(path, columns=settings.columns, sheet=settings.sheet) for path in paths]
-    calls = pd.concat(tables, ignore_index=True)
-    roster_path, plan = root / experiment.roster.file, experiment.roster.plan()
-    patients, findings = read_roster(roster_path, plan, sheet=experiment.roster.sheet)
-    lists = {
-        name: None if file is None else Path(experiment.data) / file for name, file in experiment.assays.items()
-    }
-    cohort = Cohort.assemble(
-        calls, patients, covariates=plan.covariates, assays=declare_assays(lists), findings=findings,
-        simulated=any(says_simulated(path) for path in paths),
-    )  # fmt: skip
-    members = cohort.patients.index
-    sources = [
-        Source.of(path, len(table), int(table["patient"].isin(members).sum()))
-        for path, table in zip(paths, tables, strict=True)
-    ]
-    return replace(cohort, sources=(*sources, Source.of(roster_path, len(patients), len(members))))
-
-
-def build_features(experiment: Experiment, cohort: Cohort) -> tuple[GeneMatrix, pd.DataFrame]:
-    """Build the gene matrix of a cohort, and return it with all findings so far."""
-    features = experiment.features
-    matrix, found = build_gene_matrix(
-        cohort, encoding=features.encoding, effects=features.effects, always=experiment.watch
-    )
-    return matrix, with_more(cohort.findings, found)
+    gene_sets: Mapping[str, Sequence[str]] | None = None
 
 
 def train(experiment: Experiment, *, workers: int | None = None, progress: Progress | None = None) -> Trained:
@@ -116,7 +65,9 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
     """
     tell = progress or (lambda *_: None)
     tell("reading calls and roster", 0, 1)
-    cohort = load_cohort(experiment)
+    experiment = with_current_names(experiment)
+    workers = workers or available_cores()
+    cohort = load_cohort(experiment, workers=workers)
     refuse_outcomes_in_disguise(cohort.patients, cohort.covariates)
     matrix, findings = build_features(experiment, cohort)
     design = make_design(cohort, matrix)
@@ -128,7 +79,6 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
     models = _competitors(experiment, cohort)
     tuning = Tuning(settings.inner_folds, settings.min_carriers, settings.seed)
     require_inner_folds(design, plan, tuning)
-    workers = workers or available_cores()
     validation = validate(
         design, plan, models, tuning,
         workers=workers, inspect=contributions_of,
@@ -138,7 +88,9 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
     fitted, picked = fit_on_all(design, models, tuning, workers=workers)
     exported = picked if experiment.export == CHOSEN else experiment.export
     run = _make_run(experiment, cohort, matrix, findings, design, plan, validation, exported)
-    return Trained(run, fitted[exported], design, cohort.assays)
+    sets = gene_sets_of(experiment)
+    members = None if sets is None else {name: sorted(genes) for name, genes in sorted(sets.items())}
+    return Trained(run, fitted[exported], design, cohort.assays, members)
 
 
 def _competitors(experiment: Experiment, cohort: Cohort) -> list[CatalogueModel]:
@@ -221,13 +173,6 @@ def code_sha256() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_experiment(

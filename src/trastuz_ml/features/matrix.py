@@ -28,7 +28,7 @@ class GeneMatrix:
     patients : tuple of str
         Row names, sorted.
     genes : tuple of str
-        Column names, sorted.
+        Column names, sorted: genes, or gene sets with the encoding ``gene-sets``.
     values : scipy.sparse.csr_array of shape (n_patients, n_genes)
         What the encoding says of mutated genes, float32; nothing stored elsewhere.
     assay_of : array of shape (n_patients,)
@@ -38,7 +38,7 @@ class GeneMatrix:
     encoding : str
         One of :data:`trastuz_ml.schema.ENCODINGS`.
     effects : tuple of str
-        Effect classes that were counted.
+        What was counted: effect classes, or the elements of a mask (``missense(revel>=0.5)``).
     provenance : mapping
         Sources and their hashes.
     """

@@ -17,8 +17,8 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from trastuz_ml import schema
-from trastuz_ml.calls.write_maf import write_maf
-from trastuz_ml.calls.write_vcf import write_vcf
+from trastuz_ml.calls.tables.write_maf import write_maf
+from trastuz_ml.calls.vcf.writer import write_vcf
 from trastuz_ml.errors import InputError, OutputExistsError
 from trastuz_ml.features.simulated_calls import draw_calls
 from trastuz_ml.features.simulated_genes import (

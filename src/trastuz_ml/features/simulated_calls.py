@@ -255,7 +255,7 @@ def _describe(rng: np.random.Generator, patients: Sequence[str], calls: _Calls, 
     """Put the calls into words: a table with the columns of the calls table."""
     chrom = exome.chrom[calls.gene]
     ref, alt = _draw_alleles(rng, chrom, calls)
-    depth, vaf = _draw_reads(rng, len(chrom))
+    depth, alt_reads = _draw_reads(rng, len(chrom))
     sift, polyphen = _verdicts(calls.word, chrom, calls.pos, alt)
     columns = {
         "patient": _pick(patients, calls.patient),
@@ -266,8 +266,9 @@ def _describe(rng: np.random.Generator, patients: Sequence[str], calls: _Calls, 
         "pos": calls.pos,
         "ref": ref,
         "alt": alt,
-        "vaf": vaf,
+        "vaf": alt_reads / depth,
         "depth": depth,
+        "alt_reads": alt_reads,
         "filter": _pick(["PASS"], np.zeros_like(chrom)),
         "hgvsc": _coding_changes(calls, ref, alt),
         "hgvsp": _protein_changes(calls, alt),
@@ -312,7 +313,7 @@ def _draw_reads(rng: np.random.Generator, size: int) -> tuple[Integers, Numbers]
     depth = np.rint(rng.lognormal(math.log(_DEPTH_MEDIAN), _DEPTH_LOG_SD, size)).astype(np.int64)
     depth = np.maximum(depth, _DEPTH_LEAST)
     reads = np.maximum(rng.binomial(depth, rng.beta(*_VAF_BETA, size)), _FEWEST_READS)
-    return depth, reads / depth
+    return depth, reads
 
 
 def _verdicts(word: Integers, chrom: Integers, pos: Integers, alt: Any) -> tuple[Any, Any]:

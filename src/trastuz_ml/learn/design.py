@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.cohort.cohort import Cohort, burden, genes_in_common
+from trastuz_ml.cohort.burden import burden, burden_per_megabase, genes_in_common, sizes_known
+from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, GENE, NONSILENT
@@ -24,6 +25,7 @@ BLOCKS: dict[str, tuple[str, ...]] = {
     "assay": (ASSAY,),
 }
 BURDEN_NAME = "mutational burden (log calls)"
+BURDEN_RATE_NAME = "mutational burden (log calls per megabase)"
 ASSAY_NAME = "assay"
 
 
@@ -99,7 +101,7 @@ def make_design(cohort: Cohort, matrix: GeneMatrix) -> Design:
             feature = Feature(covariate.name, COVARIATE, "number", covariate.levels)
         features.append(feature)
         columns.append(_column(feature, values))
-    features.append(Feature(BURDEN_NAME, BURDEN, "number", counts=genes_in_common(cohort) or ()))
+    features.append(_burden_feature(cohort))
     columns.append(_burden(features[-1], cohort))
     assays = tuple(sorted(set(cohort.patients["assay"])))
     if len(assays) > 1:
@@ -150,10 +152,19 @@ def align_design(cohort: Cohort, matrix: GeneMatrix, features: Sequence[Feature]
     return Design(matrix.patients, tuple(features), X, response, cohort.patients["group"].to_numpy(dtype=np.str_))
 
 
+def _burden_feature(cohort: Cohort) -> Feature:
+    """Return burden as a rate where the sizes of all assays are known, else as a count of what they all cover."""
+    if sizes_known(cohort):
+        return Feature(BURDEN_RATE_NAME, BURDEN, "number")
+    return Feature(BURDEN_NAME, BURDEN, "number", counts=genes_in_common(cohort) or ())
+
+
 def _burden(feature: Feature, cohort: Cohort) -> npt.NDArray[np.float32]:
-    logged: npt.NDArray[np.float32] = np.log1p(burden(cohort, NONSILENT, feature.counts or None)).astype(
-        np.float32
-    )
+    if feature.name == BURDEN_RATE_NAME:
+        values = burden_per_megabase(cohort, NONSILENT)
+    else:
+        values = burden(cohort, NONSILENT, feature.counts or None)
+    logged: npt.NDArray[np.float32] = np.log1p(values).astype(np.float32)
     return logged
 
 

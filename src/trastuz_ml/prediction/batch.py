@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,10 +80,11 @@ def lay_out(bundle: ModelBundle, cohort: Cohort) -> tuple[Design, list[Finding]]
         Calls in genes of the model that the patient's assay is said not to cover.
     """
     # Genes that the model does not read are left aside here, and here only: burden counts every call.
-    of_model = replace(cohort, calls=cohort.calls[cohort.calls["gene"].isin(bundle.genes)])
+    sets = bundle.card["inputs"].get("gene_sets")
     matrix, findings = build_gene_matrix(
-        of_model, encoding=bundle.encoding, effects=bundle.effects, always=bundle.genes
-    )
+        cohort, encoding=bundle.encoding, effects=bundle.effects, always=bundle.genes, only=bundle.genes,
+        gene_sets=None if sets is None else {name: frozenset(genes) for name, genes in sets.items()},
+    )  # fmt: skip
     return align_design(cohort, matrix, bundle.features), findings
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from trastuz_ml.files import require_free, whole_file
+from trastuz_ml.files import require_free
 from trastuz_ml.report import figures, wording
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.content import content_of, headline_rows
+from trastuz_ml.report.page import page_of, write_page
 from trastuz_ml.store.run_folder import Run
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 Panel = dict[str, str]
 
@@ -50,42 +45,13 @@ def compare(runs: Sequence[Run], out: Path, *, names: Mapping[str, str], force: 
         If a patient has no pseudonym.
     """
     require_free(out, force=force)
-    page = render(content_of(runs, names))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(out) as partial:
-        partial.write_text(page, encoding="utf-8", newline="\n")
-    return out
+    return write_page(render(content_of(runs, names)), out, force=force)
 
 
 def render(content: Mapping[str, Any]) -> str:
-    """Return the page of a content: names are escaped, figures drawn, styles inside and allowed by their hash."""
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").strip()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    """Return the page of a content, with its figures drawn."""
     drawn = [figures_of(section, f"r{place}") for place, section in enumerate(content["runs"], start=1)]
-    template = _environment().get_template("report.html.j2")
-    return template.render(content=content, drawn=drawn, style=style, policy=policy)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    environment.filters.update(
-        number=wording.number, span=wording.span, p_value=wording.p_value, some=wording.some,
-        count=wording.count, yaml=_yaml, unbroken=_unbroken,
-    )  # fmt: skip
-    return environment
-
-
-def _unbroken(text: str) -> str:
-    """Keep a percent sign on the line of its number."""
-    return text.replace(" %", "\u00a0%")
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    return page_of("report.html.j2", content=content, drawn=drawn)
 
 
 def figures_of(section: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:

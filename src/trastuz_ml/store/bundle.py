@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from trastuz_ml.cohort.patients import Covariate
 from trastuz_ml.errors import ModelError, OutputExistsError
+from trastuz_ml.features.masks import mask_of
 from trastuz_ml.files import require_free
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.learn.fitted import FittedModel
 from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, EFFECTS, ENCODINGS, GENE
+from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, ENCODINGS, GENE
 from trastuz_ml.store.card import card_markdown, check_card, plain
 from trastuz_ml.store.estimators import BOOSTED, FILES, FOREST, read_estimator, write_estimator
 from trastuz_ml.store.manifest import (
@@ -317,7 +318,7 @@ def _require_known(about: Mapping[str, Any], features: Sequence[Feature], learne
     used = np.arange(len(features))
     sound = {
         "an encoding of trastuz-ml": about["encoding"] in ENCODINGS,
-        "effects of trastuz-ml": set(about["effects"]) <= set(EFFECTS),
+        "effects of trastuz-ml": mask_of(about["effects"]).effects == tuple(about["effects"]),
         "known blocks": {f.block for f in features} <= {GENE, COVARIATE, BURDEN, ASSAY},
         "known kinds": {f.kind for f in features} <= {"gene", "number", "category"},
         "each feature once": len({(f.block, f.name) for f in features}) == len(features),

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from trastuz_ml import schema
-from trastuz_ml.calls.maf import read_maf
-from trastuz_ml.calls.write_maf import MAF_COLUMNS, write_maf
+from trastuz_ml.calls.tables.maf import read_maf
+from trastuz_ml.calls.tables.write_maf import MAF_COLUMNS, write_maf
 from trastuz_ml.errors import InputError
 
 
@@ -70,6 +70,7 @@ def test_write_maf__comment_lines_come_first_and_build_is_told(tmp_path):
 def test_write_maf__what_was_read_is_what_was_written(tmp_path):
     calls = table(
         chrom=["X", "7"], pos=[5, 9], ref=["A", "-"], alt=["-", "GG"], vaf=[0.1, 1 / 3], depth=[10, 3],
+        alt_reads=[1, 1], file=["a.maf", "a.maf"],
         filter=["PASS", "a;b"], hgvsc=["c.1A>G", None], hgvsp=["p.A1=", None], sift=["tolerated(0.2)", None],
         polyphen=[None, "benign(0.1)"],
     )  # fmt: skip

@@ -30,7 +30,7 @@ _SO_OF_OLDER_WORDS = {
     "Stop_Codon_Ins": "stop_lost", "Stop_Codon_Del": "stop_lost", "Synonymous": "synonymous_variant",
     "De_novo_Start_OutOfFrame": "5_prime_UTR_variant", "De_novo_Start_InFrame": "5_prime_UTR_variant",
     "lincRNA": "non_coding_transcript_exon_variant", "Read-through": "non_coding_transcript_exon_variant",
-    "Targeted_Region": "intergenic_variant",
+    "Targeted_Region": "intergenic_variant", "Non-coding_Transcript": "non_coding_transcript_exon_variant",
 }  # fmt: skip
 # What may not stand inside an INFO value (VCF 4.2, 1.4.1 8), and the bar that separates CSQ fields.
 _RESERVED = re.compile(r"[%;=,|\s]")
@@ -202,5 +202,5 @@ def _sample(call: Any) -> tuple[str, str, str, str]:
     fraction = "." if pd.isna(call.vaf) else f"{call.vaf:.6g}"
     if "." in (depth, fraction):
         return "0/1", ".", depth, fraction
-    supporting = round(call.vaf * call.depth)
+    supporting = round(call.vaf * call.depth) if pd.isna(call.alt_reads) else int(call.alt_reads)
     return "0/1", f"{call.depth - supporting},{supporting}", depth, fraction

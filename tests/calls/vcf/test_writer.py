@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from trastuz_ml import schema
-from trastuz_ml.calls.write_vcf import CSQ_FIELDS, write_vcf
+from trastuz_ml.calls.vcf.writer import CSQ_FIELDS, write_vcf
 from trastuz_ml.errors import InputError
 from trastuz_ml.features.simulate import simulate_cohort
 

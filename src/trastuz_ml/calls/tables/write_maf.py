@@ -120,7 +120,8 @@ def _variant_types(calls: pd.DataFrame) -> pd.Series:
 
 
 def _read_counts(calls: pd.DataFrame) -> dict[str, pd.Series]:
-    supporting = np.rint(calls["vaf"] * calls["depth"].astype("float64")).astype("Int64")
+    implied = np.rint(calls["vaf"] * calls["depth"].astype("float64")).astype("Int64")
+    supporting = calls["alt_reads"].fillna(implied)
     return {
         "t_depth": calls["depth"],
         "t_ref_count": calls["depth"] - supporting,

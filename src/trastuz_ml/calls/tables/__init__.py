@@ -1,0 +1,1 @@
+"""Tables of calls: MAF and its dialects."""

@@ -1,0 +1,57 @@
+"""Look at the data of an experiment before any model: what was read, what became of each row, what is odd."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from trastuz_ml.cohort.cohort import Cohort
+from trastuz_ml.cohort.patients import refuse_outcomes_in_disguise
+from trastuz_ml.errors import EvidenceError
+from trastuz_ml.experiment.configuration import Experiment
+from trastuz_ml.experiment.cores import available_cores
+from trastuz_ml.experiment.read import PLACE, build_features, feature_columns, read_inputs, with_current_names
+from trastuz_ml.findings import Finding, findings_table
+from trastuz_ml.quality.check import check_cohort
+from trastuz_ml.quality.checked import Quality, patient_quality
+from trastuz_ml.schema import NONSILENT
+
+_READS = frozenset({"vaf", "depth"})
+
+
+def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Quality:
+    """Read the data of an experiment as training would, and look for what spoils a model.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        From :func:`trastuz_ml.experiment.configuration.read_experiment`.
+    workers : int, optional
+        Processes that read; all cores when absent.
+
+    Raises
+    ------
+    TrastuzError
+        If a file or setting cannot be used at all.
+    """
+    experiment = with_current_names(experiment)
+    wanted = feature_columns(experiment) | PLACE | _READS
+    with read_inputs(experiment, wanted=wanted, workers=workers or available_cores()) as inputs:
+        cohort, everybody = inputs.join(experiment), inputs.join(experiment, training=False)
+    _, found = build_features(experiment, cohort)
+    checked = [*check_cohort(cohort, everybody=everybody, effects=NONSILENT), *_disguises(cohort)]
+    findings = pd.concat([found, findings_table(checked)], ignore_index=True)
+    return Quality(experiment.name, cohort, in_order(findings), patient_quality(cohort))
+
+
+def in_order(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return findings with the gravest first, then by code, patient and place."""
+    return findings_table(Finding(**row) for row in findings.to_dict(orient="records"))
+
+
+def _disguises(cohort: Cohort) -> list[Finding]:
+    """Return what training would refuse about the covariates, as a finding."""
+    try:
+        refuse_outcomes_in_disguise(cohort.patients, cohort.covariates)
+    except EvidenceError as refusal:
+        return [Finding("error", "outcome-in-disguise", str(refusal))]
+    return []

@@ -1,0 +1,1 @@
+"""What to know of a cohort before any model."""
