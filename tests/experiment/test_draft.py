@@ -1,5 +1,7 @@
 """The draft of an experiment for a user's own files."""
 
+import re
+
 import pytest
 
 from trastuz_ml.errors import InputError
@@ -57,6 +59,7 @@ def test_draft__of_transneo_lists_what_surgery_found_as_post(transneo, tmp_path)
     text, guesses = draft_experiment(transneo / "mutations.tsv.gz", transneo / "clinical.tsv", tmp_path)
     assert "patient: column Donor.ID (167 of the 167 patients of the calls are in it)" in guesses
     assert "response: column pCR.RD, positive pCR, negative RD" in guesses
+    assert "sequenced: column DNA.sequenced, value YES" in guesses
     late = {line.split(":")[0].strip("# ") for line in text.splitlines() if "{when: post}" in line}
     assert late == {
         "Chemo.cycles", "aHER2.cycles", "Surgery.type", "LVI", "Tumour.dimension.surgery.1",
@@ -81,6 +84,60 @@ def test_draft__survives_headers_and_values_of_any_kind(tmp_path):
     assert (experiment.roster.response.column, experiment.roster.response.negative) == ("NO", ("yes: 1",))
     assert list(experiment.roster.covariates) == odd
     assert list(load_cohort(experiment).patients.index) == [f"00{i}" for i in range(6)]
+
+
+def sequenced_of(folder, column, values):
+    maf, roster = write(folder, ["id", "response"], [["P1", "pCR"], ["P2", "RD"], ["P3", "RD"]])
+    rows = zip(["id\tresponse", "P1\tpCR", "P2\tRD", "P3\tRD", "P4\tRD"], [column, *values], strict=True)
+    roster.write_text("".join(f"{row}\t{value}\n" for row, value in rows))
+    text, guesses = draft_experiment(maf, roster, folder)
+    assert any(guess.startswith("sequenced:") for guess in guesses) == ("\n  sequenced:" in text)
+    return read(text, folder).roster.sequenced
+
+
+def test_draft__a_column_that_says_who_was_sequenced_is_taken(tmp_path):
+    assert sequenced_of(tmp_path, "DNA.sequenced", ["YES", "YES", "YES", "NO"]) == {"DNA.sequenced": ("YES",)}
+    assert sequenced_of(tmp_path, "WES", ["1", "1", "1", "0"]) == {"WES": ("1",)}
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("DNA.sequenced", ["YES", "YES", "NO", "NO"]),  # the third patient has a call
+        ("RNA.sequenced", ["YES", "YES", "YES", "NO"]),
+        ("exome", ["YES", "YES", "YES", "later"]),
+        ("smoker", ["YES", "YES", "YES", "NO"]),
+    ],
+)
+def test_draft__a_column_that_may_mean_something_else_is_not_taken(tmp_path, column, values):
+    assert sequenced_of(tmp_path, column, values) == {}
+
+
+def test_draft__of_one_vcf_a_patient_takes_a_pattern(tmp_path):
+    simulate_cohort(12, 3).write(tmp_path, formats=("maf", "vcf"))
+    text, guesses = draft_experiment(tmp_path / "vcf" / "*.vcf", tmp_path / "roster.tsv", tmp_path)
+    assert "patient: column patient (12 of the 12 patients of the calls are in it)" in guesses
+    experiment = read(text, tmp_path)
+    assert experiment.calls.files == ("vcf/*.vcf",)
+    assert load_cohort(experiment).patients.shape[0] == 12
+
+
+def test_draft__whoever_has_a_call_is_matched_though_the_call_is_filtered_out(tmp_path):
+    maf, roster = write(tmp_path, ["id", "response"], [["P1", "pCR"], ["P2", "RD"]])
+    header, *rows = maf.read_text().splitlines()
+    maf.write_text("\n".join([f"{header}\tFILTER", f"{rows[0]}\tPASS", f"{rows[1]}\tweak_evidence"]) + "\n")
+    _, guesses = draft_experiment(maf, roster, tmp_path)
+    assert "patient: column id (2 of the 2 patients of the calls are in it)" in guesses
+
+
+def test_draft__the_settings_that_it_leaves_as_comments_can_be_taken(simulated, tmp_path):
+    text, _ = draft_experiment(simulated / "calls.maf", simulated / "roster.tsv", tmp_path)
+    taken = re.sub(r"(?m)^  # (?=( *)(filters|words|min_|max_|tumor|patient_from))", "  ", text)
+    experiment = read(re.sub(r"(?m)^# (?=assays:|  \w+: \{)", "", taken), tmp_path)
+    assert experiment.calls.filters == read(text, tmp_path).calls.filters
+    assert (experiment.calls.tumor, experiment.calls.patient_from) == ("NAME", "file")
+    assert set(experiment.assays) == {"exome", "panel", "kit"}
+    assert experiment.assays["exome"].megabases == 35
 
 
 def test_draft__paths_are_relative_to_where_it_will_stand(simulated, tmp_path):

@@ -17,6 +17,9 @@ DataFolder = Annotated[
     typer.Option("--data", metavar="DIR", help="Folder of the data files, instead of the experiment's."),
 ]
 
+Tumor = Annotated[
+    str | None, typer.Option("--tumor", metavar="NAME", help="Tumour column of a VCF, where no header says.")
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes; all cores by default. Changes no result.")
 ]
@@ -88,6 +91,17 @@ def features(
         Path, typer.Option("--out", metavar="FILE", help="Parquet file; a JSON sidecar goes beside it.")
     ],
     data: DataFolder = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", metavar="WORD", help="Instead of the experiment's encoding.")
+    ] = None,
+    effects: Annotated[
+        str | None,
+        typer.Option("--effects", metavar="WORDS", help="What counts, instead: effects separated by commas."),
+    ] = None,
+    mask: Annotated[
+        str | None, typer.Option("--mask", metavar="NAME", help="Another mask of the experiment's mask file.")
+    ] = None,
+    tumor: Tumor = None,
     fast: Annotated[
         bool, typer.Option("--fast", help="Do not look for calls given twice, where they cannot matter.")
     ] = False,
@@ -99,7 +113,7 @@ def features(
     as_json: AsJson = False,
 ) -> None:
     """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
-    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.configuration import read_experiment, with_options
     from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.experiment.read import features_of
     from trastuz_ml.files import whole_file
@@ -110,7 +124,10 @@ def features(
         require_file(findings_out, force=force, inputs=[experiment])
         if findings_out.absolute() in (out.absolute(), out.with_suffix(".json").absolute()):
             raise OutputExistsError(f"{findings_out} is written by --out too: give the findings another name.")
-    settings = read_experiment(experiment, data=data)
+    counted = [word.strip() for word in (effects or "").split(",") if word.strip()]
+    settings = with_options(
+        read_experiment(experiment, data=data), tumor=tumor, encoding=encoding, effects=counted, mask=mask
+    )
     cohort, matrix, findings = features_of(settings, fast=fast, workers=workers)
     matrix.save(out, force=force)
     if findings_out is not None:
@@ -139,13 +156,14 @@ def check(
         typer.Option("--rows", metavar="FILE", help="Also save what became of each patient's rows (TSV)."),
     ] = None,
     data: DataFolder = None,
+    tumor: Tumor = None,
     workers: Workers = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Look at the data before any model: what was read, left out and why, and what is odd. Exit 1 on errors."""
     from trastuz_ml.experiment.check import check_experiment
-    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.configuration import read_experiment, with_options
     from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.files import whole_file
     from trastuz_ml.report.quality import quality_content, write_quality_page
@@ -153,7 +171,8 @@ def check(
     for output, endings in ((out, [".html"]), (rows_out, [".tsv"])):
         if output is not None:
             require_file(output, force=force, endings=endings, inputs=[experiment])
-    quality = check_experiment(read_experiment(experiment, data=data), workers=workers)
+    settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
+    quality = check_experiment(settings, workers=workers)
     if out is not None:
         write_quality_page(quality, out, force=force)
     if rows_out is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trastuz_ml.cli.console import note, progress, records, say, say_json, say_table
-from trastuz_ml.cli.data import AsJson, DataFolder, Force
+from trastuz_ml.cli.data import AsJson, DataFolder, Force, Tumor, Workers
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.schema import GENE
 
@@ -26,18 +26,17 @@ def train(
     models: Annotated[Path, typer.Option("--models", metavar="DIR", help="Where models are kept.")] = Path(
         "models"
     ),
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; all cores by default. Changes no number.")
-    ] = None,
+    tumor: Tumor = None,
+    workers: Workers = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate and explain every model, store the chosen one, track the run and write its report."""
-    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.configuration import read_experiment, with_options
     from trastuz_ml.experiment.publish import publish, require_outputs_free
     from trastuz_ml.experiment.train import train as train_models
 
-    settings = read_experiment(experiment, data=data)
+    settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
     require_outputs_free(settings, runs, models, force=force)
     with progress(quiet=as_json) as tell:
         trained = train_models(settings, workers=workers, progress=tell)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trastuz_ml.cli.console import note, records, say, say_findings, say_json
-from trastuz_ml.cli.data import AsJson, Force
+from trastuz_ml.cli.data import AsJson, Force, Tumor
 
 
 def predict(
@@ -20,9 +20,7 @@ def predict(
         Path | None,
         typer.Option("--covered", metavar="FILE", help="Genes of the new assay, one a line; an exome by default."),
     ] = None,
-    tumor: Annotated[
-        str | None, typer.Option("--tumor", metavar="NAME", help="Tumour column of a VCF, where no header says.")
-    ] = None,
+    tumor: Tumor = None,
     explain: Annotated[int, typer.Option("--explain", min=0, help="Leading contributions of each patient.")] = 5,
     force: Force = False,
     as_json: AsJson = False,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pandas as pd
 
 from trastuz_ml.cohort.cohort import Cohort
@@ -10,7 +13,7 @@ from trastuz_ml.errors import EvidenceError
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.read import PLACE, build_features, feature_columns, read_inputs, with_current_names
-from trastuz_ml.findings import Finding, findings_table
+from trastuz_ml.findings import Finding, findings_table, name_some
 from trastuz_ml.quality.check import check_cohort
 from trastuz_ml.quality.checked import Quality, patient_quality
 from trastuz_ml.schema import NONSILENT
@@ -39,8 +42,45 @@ def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Q
         cohort, everybody = inputs.join(experiment), inputs.join(experiment, training=False)
     _, found = build_features(experiment, cohort)
     checked = [*check_cohort(cohort, everybody=everybody, effects=NONSILENT), *_disguises(cohort)]
-    findings = pd.concat([found, findings_table(checked)], ignore_index=True)
+    findings = pd.concat([found, findings_table(accepted(checked, experiment.accept))], ignore_index=True)
     return Quality(experiment.name, cohort, in_order(findings), patient_quality(cohort))
+
+
+def require_sound(cohort: Cohort, accept: Sequence[str] = ()) -> list[Finding]:
+    """Return what the checks of a training cohort found; refuse one that a model would mislead about.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The patients to train with.
+    accept : sequence of str
+        Codes of errors that somebody looked at and answers for; they become warnings.
+
+    Raises
+    ------
+    EvidenceError
+        If there is an error left; the message holds them all.
+    """
+    found = accepted(check_cohort(cohort, effects=NONSILENT), accept)
+    errors = [finding for finding in found if finding.severity == "error"]
+    if errors:
+        said = "\n".join(f"  {error.code}: {error.message}." for error in errors)
+        raise EvidenceError(
+            f"A model of this cohort would mislead:\n{said}\n`trastuz-ml check` shows more. Mend the data, or, if "
+            f"you looked at it and answer for it, write accept: [{name_some({e.code for e in errors})}] in the "
+            "experiment."
+        )
+    return found
+
+
+def accepted(findings: Sequence[Finding], codes: Sequence[str]) -> list[Finding]:
+    """Return findings with the errors that the experiment accepts as warnings."""
+    return [
+        replace(f, severity="warning", message=f"{f.message} (accepted in the experiment)")
+        if f.severity == "error" and f.code in codes
+        else f
+        for f in findings
+    ]
 
 
 def in_order(findings: pd.DataFrame) -> pd.DataFrame:

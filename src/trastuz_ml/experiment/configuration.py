@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -271,6 +272,9 @@ class Experiment(_Section):
     )
     features: Features = Features()
     watch: Words = ("ANKRD44",)
+    accept: Words = Field(
+        default=(), description="codes of errors about the data that you looked at and answer for"
+    )
     models: Annotated[tuple[str, ...], BeforeValidator(lambda v: _model_names(v))] = DEFAULT_MODELS
     validation: Plan = Plan()
     export: str = Field(default=CHOSEN, description="model to store: a name, or 'chosen'")
@@ -421,6 +425,42 @@ def read_experiment(path: str | Path, *, data: str | Path | None = None) -> Expe
         raise ConfigurationError(_explain(path, error)) from error
     root = Path(data) if data is not None else path.parent / experiment.data
     return experiment.model_copy(update={"data": str(root.resolve())})
+
+
+def with_options(
+    experiment: Experiment,
+    *,
+    tumor: str | None = None,
+    encoding: str | None = None,
+    effects: Sequence[str] = (),
+    mask: str | None = None,
+) -> Experiment:
+    """Return the experiment with settings that the command line gave instead of the file.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What the file says.
+    tumor, encoding, mask : str, optional
+        Instead of ``calls: tumor:``, ``features: encoding:`` and ``features: mask:``.
+    effects : sequence of str
+        Instead of ``features: effects:``, and of a mask.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings do not go together.
+    """
+    features = experiment.features.model_dump()
+    features |= {"encoding": encoding} if encoding else {}
+    features |= {"effects": tuple(effects), "masks": None, "mask": None} if effects else {}
+    features |= {"mask": mask} if mask else {}
+    calls = experiment.calls.model_copy(update={"tumor": tumor} if tumor else {})
+    try:
+        chosen = Features.model_validate(features)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain_one(problem) for problem in error.errors())) from error
+    return experiment.model_copy(update={"features": chosen, "calls": calls})
 
 
 def _where_not_yaml(path: Path, error: Exception) -> str:

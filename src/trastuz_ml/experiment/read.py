@@ -15,6 +15,7 @@ from trastuz_ml.calls.genes.names import reconcile_names
 from trastuz_ml.calls.genes.symbols import SymbolTable, read_symbol_table
 from trastuz_ml.calls.read import read_calls
 from trastuz_ml.calls.reading import ReadFile, Reading
+from trastuz_ml.cohort.cbioportal import is_study_folder, read_study
 from trastuz_ml.cohort.cohort import Cohort, Source
 from trastuz_ml.cohort.patients import read_roster
 from trastuz_ml.errors import ConfigurationError, InputError
@@ -146,6 +147,8 @@ def _read_all(experiment: Experiment, root: Path, wanted: frozenset[str], worker
     read = read_calls(matching_files(root, experiment.calls.files), reading, workers=workers)
     roster = root / experiment.roster.file
     patients, findings = read_roster(roster, experiment.roster.plan(), sheet=experiment.roster.sheet)
+    if is_study_folder(roster):
+        findings += read_study(roster).findings
     assays, noticed = _assays(experiment, read, read_symbol_table(reading.symbols))
     return Inputs(read, patients, roster, assays, (*read.findings, *findings, *noticed))
 

@@ -15,6 +15,7 @@ from trastuz_ml.assays.assay import Assay
 from trastuz_ml.cohort.burden import burden, genes_in_common
 from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.cohort.patients import refuse_outcomes_in_disguise
+from trastuz_ml.experiment.check import require_sound
 from trastuz_ml.experiment.configuration import Experiment, read_experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.read import build_features, gene_sets_of, load_cohort, with_current_names
@@ -70,6 +71,7 @@ def train(experiment: Experiment, *, workers: int | None = None, progress: Progr
     cohort = load_cohort(experiment, workers=workers)
     refuse_outcomes_in_disguise(cohort.patients, cohort.covariates)
     matrix, findings = build_features(experiment, cohort)
+    findings = with_more(findings, require_sound(cohort, experiment.accept))
     design = make_design(cohort, matrix)
     settings = experiment.validation
     plan = plan_splits(

@@ -48,6 +48,19 @@ _SENTENCES: Mapping[str, tuple[Severity, str, str]] = {
 }
 
 
+def chromosomes_decide(names: Iterable[str], table: SymbolTable) -> bool:
+    """Return whether some of the names can be told apart by their chromosomes only: a date may be two genes.
+
+    Examples
+    --------
+    >>> from trastuz_ml.calls.genes.symbols import read_symbol_table
+    >>> [chromosomes_decide(names, read_symbol_table()) for names in (["TP53", "1-Mar"], ["TP53", "MLL3"])]
+    [True, False]
+    """
+    odd = table.not_approved(list(names))
+    return any(name in REPAIRED_BLINDLY or looks_like_date(name) for name in odd)
+
+
 @dataclass(frozen=True)
 class _Name:
     """A gene name of the calls: the gene it became, if any, the code of its finding, and how many rows have it."""
