@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from trastuz_ml import __version__
-from trastuz_ml.cli import data, learning, outward
+from trastuz_ml.cli import data, learning, outward, planning
 from trastuz_ml.cli.console import note, say
 from trastuz_ml.errors import TrastuzError
 
@@ -34,13 +34,16 @@ app.command()(data.init)
 app.command()(data.simulate)
 app.command()(data.features)
 app.command()(data.check)
+app.command()(planning.plan)
 app.command()(learning.train)
 app.command()(learning.explain)
 app.command()(outward.predict)
 app.command()(outward.compare)
 
 _DEBUG = "--debug"
-_INTERRUPTED = 130
+# By custom, the exit code is the signal's number and this.
+_SIGNALLED = 128
+_INTERRUPTED = _SIGNALLED + signal.SIGINT
 # UsageError, in whichever copy of click this typer brings: newer ones carry their own.
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
@@ -78,22 +81,26 @@ def run(arguments: list[str] | None = None) -> None:
 
 @contextmanager
 def _interruptions() -> Iterator[list[int]]:
-    """Keep in mind that Ctrl-C was pressed: where workers are stopped too, it can arrive as another error."""
+    """Keep in mind that the work was asked to stop: where workers are stopped too, it can arrive as another error.
+
+    A polite end (SIGTERM) is taken like Ctrl-C, so that files half written are removed.
+    """
     seen: list[int] = []
     ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield seen
-        return
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    taken = [number for number, handler in usual.items() if ours and signal.getsignal(number) is handler]
 
     def note_it(number: int, frame: FrameType | None) -> None:
         seen.append(number)
         signal.default_int_handler(number, frame)
 
-    signal.signal(signal.SIGINT, note_it)
+    for number in taken:
+        signal.signal(number, note_it)
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in taken:
+            signal.signal(number, usual[number])
 
 
 def _run(arguments: list[str], interrupted: list[int], *, debug: bool) -> int:
@@ -119,6 +126,7 @@ def _run(arguments: list[str], interrupted: list[int], *, debug: bool) -> int:
     # typer turns Ctrl-C into this code, without a word.
     if outcome == _INTERRUPTED:
         note("Interrupted; nothing half-written was left behind.")
+        return _SIGNALLED + interrupted[-1] if interrupted else _INTERRUPTED
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -197,8 +197,8 @@ def people_of_numbers(patients: int, responders: int) -> People:
         raise ConfigurationError(f"Expected at most {MOST_PATIENTS:,} patients, found {patients:,}.")
     if not 0 < responders < patients:
         raise EvidenceError(
-            f"Two classes are needed to learn from: expected at least 1 responder and 1 other, found {responders:,} "
-            f"responding of {patients:,} patients."
+            "Two classes are needed to learn from: expected at least 1 responder and 1 other, found "
+            f"{responders:,} responding of {patients:,} patients."
         )
     plan = Plan()
     return People(patients, responders, patients, min(responders, patients - responders), plan.repeats, plan.folds)
@@ -268,8 +268,8 @@ def plan_size(people: People, *, genes: int = GENES, carriers: Sequence[int] = (
     beyond = [k for k in carriers if not 0 < k < people.patients]
     if beyond:
         raise ConfigurationError(
-            f"Expected 1 to {people.patients - 1:,} carriers among {people.patients:,} patients, found {beyond[0]:,}: "
-            "nothing can be said of a gene without carriers, or without anybody else."
+            f"Expected 1 to {people.patients - 1:,} carriers among {people.patients:,} patients, found "
+            f"{beyond[0]:,}: nothing can be said of a gene without carriers, or without anybody else."
         )
     rows = sorted({*carriers, *(k for k in CARRIERS if k < people.patients)})
     return SizePlan(

@@ -1,0 +1,88 @@
+"""The command ``plan``: what a number of patients can tell, before training."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trastuz_ml.cli.console import say, say_findings, say_json, say_table
+from trastuz_ml.cli.data import AsJson, DataFolder
+
+if TYPE_CHECKING:
+    from trastuz_ml.experiment.plan import People
+    from trastuz_ml.experiment.plan_words import Section
+
+_WIDEST = 100
+
+
+def plan(
+    experiment: Annotated[
+        Path | None, typer.Argument(help="Experiment file (YAML); only its roster is read.")
+    ] = None,
+    patients: Annotated[
+        int | None, typer.Option("--patients", min=1, help="Number of patients, instead of an experiment.")
+    ] = None,
+    responders: Annotated[int | None, typer.Option("--responders", min=0, help="How many respond.")] = None,
+    genes: Annotated[int, typer.Option("--genes", min=1, help="Genes that are searched.")] = 20_000,
+    carriers: Annotated[
+        int | None,
+        typer.Option("--carriers", min=1, help="Carriers of a gene that you have in mind; 3 if absent."),
+    ] = None,
+    strata: Annotated[
+        list[str] | None,
+        typer.Option("--strata", metavar="COLUMN", help="Covariate that parts the patients; repeatable."),
+    ] = None,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what so many patients can tell, before training: intervals, p values, features and genes."""
+    from trastuz_ml.experiment.plan import plan_size
+    from trastuz_ml.experiment.plan_words import headline, plan_content, size_page
+
+    people = _people(experiment, patients, responders, strata or [], data)
+    asked = min(3, people.patients - 1) if carriers is None else carriers
+    found = plan_size(people, genes=genes, carriers=[asked])
+    if as_json:
+        say_json(plan_content(found, asked))
+        return
+    say(headline(people))
+    for section in size_page(found, asked):
+        _say_section(section)
+    if people.findings:
+        from trastuz_ml.findings import findings_table
+
+        say_findings(findings_table(people.findings))
+
+
+def _people(
+    experiment: Path | None, patients: int | None, responders: int | None, strata: list[str], data: Path | None
+) -> People:
+    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.plan import people_of, people_of_numbers
+
+    if experiment is not None and patients is None and responders is None:
+        return people_of(read_experiment(experiment, data=data), strata)
+    if experiment is None and patients is not None and responders is not None and not strata and data is None:
+        return people_of_numbers(patients, responders)
+    raise typer.BadParameter(
+        "give either an experiment, with or without --strata and --data, or both --patients and --responders."
+    )
+
+
+def _say_section(section: Section) -> None:
+    import pandas as pd
+
+    width = min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else _WIDEST
+    say()
+    say(section.title)
+    for sentence in section.sentences:
+        for line in textwrap.wrap(sentence, width, initial_indent="  ", subsequent_indent="    "):
+            say(line)
+    if section.table:
+        say()
+        say_table(pd.DataFrame(section.table))
