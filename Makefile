@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: help demo test ci lint type format test-browser browser bench lock setup clean
+.PHONY: help demo test ci lint type format test-browser browser bench real-data lock setup clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -46,8 +46,12 @@ browser:
 		apt-get -qq update >/dev/null && apt-get -qq install -y chromium >/dev/null || echo "Chromium could not be installed; its test will be skipped."; \
 	else echo "No Chromium and no right to install it: its test will be skipped."; fi
 
-bench: $(READY)  ## measure start-up times; prints what it measured
+bench: $(READY)  ## measure start-up, and reading beside other ways (about 20 minutes, 5 GB of disk); prints it
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/reading.py
+
+real-data: $(READY)  ## check the published cohorts beside the project; prints docs/real-data.md
+	@$(BIN)/python benchmarks/real_data.py
 
 lock: $(READY)  ## resolve requirements.lock anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --group dev pyproject.toml -o requirements.lock

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from trastuz_ml.experiment.configuration import read_experiment
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -20,6 +22,28 @@ def test_readme__its_python_runs_and_gives_what_it_says():
 def test_docs__every_link_to_a_file_leads_somewhere(page):
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def anchors(page):
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_docs__every_link_to_a_heading_leads_to_one(page):
+    links = re.findall(r"\]\(([^):#]*\.md)?#([\w-]+)\)", page.read_text(encoding="utf-8"))
+    assert [
+        (file, anchor) for file, anchor in links if anchor not in anchors(page.parent / (file or page.name))
+    ] == []
+
+
+def test_docs__the_example_of_an_experiment_file_is_one(tmp_path):
+    page = (ROOT / "docs" / "experiment-file.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "clinic.yaml").write_text(example, encoding="utf-8")
+    experiment = read_experiment(tmp_path / "clinic.yaml")
+    assert experiment.calls.filters.min_depth == 20
+    assert experiment.assays["exome"].megabases == 35
 
 
 def test_experiments__every_test_file_that_the_readme_names_is_there():

@@ -26,7 +26,9 @@ def test_package__help_loads_nothing_heavy():
 
 
 def test_package__reading_and_features_need_no_tracking_explaining_or_plotting():
-    used = loaded_after("from trastuz_ml import read_maf, read_roster, Cohort, build_gene_matrix, GeneMatrix")
+    used = loaded_after(
+        "from trastuz_ml import read_calls, read_maf, read_roster, Cohort, build_gene_matrix, GeneMatrix"
+    )
     assert not used & {"mlflow", "shap", "matplotlib", "jinja2", "typer", "xgboost"}
 
 

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trastuz_ml.calls.read import read_calls as read_calls
     from trastuz_ml.calls.tables.maf import read_maf as read_maf
     from trastuz_ml.cohort.cohort import Cohort as Cohort
     from trastuz_ml.cohort.patients import read_roster as read_roster
@@ -36,6 +37,7 @@ _HOMES: dict[str, str] = {
     "compare": "report.html",
     "load_model": "store.bundle",
     "predict": "prediction.batch",
+    "read_calls": "calls.read",
     "read_experiment": "experiment.configuration",
     "read_maf": "calls.tables.maf",
     "read_roster": "cohort.patients",

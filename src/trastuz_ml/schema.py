@@ -6,7 +6,7 @@ A table is a plain pandas frame. Its declaration here names the columns, their k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -329,7 +329,7 @@ def join_tables(tables: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
     Parameters
     ----------
     tables : sequence of pandas.DataFrame
-        Each in the declared shape; a column that one of them lacks is left out. They are not changed.
+        Each in the declared shape; what one of them lacks is missing in its rows. They are not changed.
     table : Table
         The declaration.
     """
@@ -340,12 +340,37 @@ def join_tables(tables: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
         return some[0].reset_index(drop=True) if some else empty(table)
     columns = {}
     for column in table.columns:
-        parts = [rows[column.name] for rows in some if column.name in rows]
-        if len(parts) < len(some):
+        if not any(column.name in rows for rows in some):
             continue
+        parts = [rows[column.name] if column.name in rows else _missing(column, len(rows)) for rows in some]
         joined = pd.api.types.union_categoricals(parts) if column.kind == "word" else pd.concat(parts)
         columns[column.name] = pd.Series(joined).reset_index(drop=True)
     return conform(pd.DataFrame(columns), table, complete=False)
+
+
+def with_columns(frame: pd.DataFrame, table: Table, names: Collection[str]) -> pd.DataFrame:
+    """Return a frame in which the named columns of the declaration are there, missing where they were absent.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> with_columns(pd.DataFrame({"patient": ["P1"]}), CALLS, {"vaf"}).isna().to_numpy().tolist()
+    [[False, True]]
+    """
+    absent = [column for column in table.columns if column.name in names and column.name not in frame]
+    if not absent:
+        return frame
+    added = frame.assign(**{column.name: _missing(column, len(frame)).set_axis(frame.index) for column in absent})
+    return added[[name for name in table.names if name in added]]
+
+
+def _missing(column: Column, rows: int) -> pd.Series:
+    import pandas as pd
+
+    if column.kind == "word":
+        words = pd.Categorical.from_codes([-1] * rows, pd.Index([], dtype="str"))
+        return pd.Series(words)
+    return pd.Series([None] * rows, dtype=_DTYPES[column.kind])
 
 
 def as_words(values: pd.Series) -> pd.Series:
@@ -356,10 +381,13 @@ def as_words(values: pd.Series) -> pd.Series:
     if not isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype("str").astype("category")
     codes, texts = values.cat.codes.to_numpy(), values.cat.categories.astype("str")
-    # Counting codes is many times faster than what pandas does to find the unused ones.
-    present = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
+    # To mark codes is many times faster than what pandas does to find unused ones; in parts it takes no memory.
+    marked = np.zeros(len(texts) + 1, dtype=bool)  # the last place is that of the code -1: missing
+    for start in range(0, len(codes), 1 << 20):
+        marked[codes[start : start + (1 << 20)]] = True
+    present = marked[:-1]
     if present.all() and texts.is_monotonic_increasing:
-        return values.cat.rename_categories(texts)
+        return values if texts.dtype == values.cat.categories.dtype else values.cat.rename_categories(texts)
     kept = texts[present].sort_values()
     place = kept.get_indexer(texts).astype(np.min_scalar_type(-max(len(texts), 1)))
     renumbered = np.append(place, place.dtype.type(-1))[codes]
@@ -370,4 +398,4 @@ def empty(table: Table) -> pd.DataFrame:
     """Return the table without rows, with its declared columns and kinds."""
     import pandas as pd
 
-    return conform(pd.DataFrame(columns=table.names), table)
+    return pd.DataFrame({column.name: _missing(column, 0) for column in table.columns})

@@ -76,10 +76,16 @@ def test_explain__a_gene_is_shown_in_each_model_that_reads_genes(trained, call):
     assert "not of biology" in outcome.out
 
 
+def test_explain__a_gene_is_found_under_an_older_name_and_in_small_letters(trained, call):
+    for name in ("tp53", "P53"):
+        outcome = call("explain", trained.run, "--gene", name)
+        assert outcome.code == 0
+        assert "TP53" in outcome.out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--gene", "tp53"], "the nearest is TP53"),
         (["--gene", "ANKRD4"], "the nearest is ANKRD44"),
         (["--gene", "<script>"], "'<script>'"),
         (["--gene", "TP53", "--gene", "age"], "'age'"),

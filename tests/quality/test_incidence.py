@@ -48,6 +48,13 @@ def test_variants__without_a_position_and_of_strangers_are_left_out():
     assert variants() == [[], []]
 
 
+def test_variants__need_no_column_that_no_file_has():
+    rows = calls(("P1", "TTN", "missense", "2", 5, "A", "G"), ("P2", "TTN", "missense", "2", 5, "A", "T"))
+    assert carriers_of_variants(rows.drop(columns=["ref", "alt"]), PATIENTS).toarray().tolist() == [[1], [1]]
+    assert carriers_of_variants(rows.drop(columns=["chrom"]), PATIENTS).toarray().tolist() == [[1, 0], [0, 1]]
+    assert carriers_of_variants(rows.drop(columns=["pos"]), PATIENTS).shape == (2, 0)
+
+
 def genes(called, assay="exome", effects=("missense",)):
     patients = pd.DataFrame({"response": 0, "group": PATIENTS, "assay": assay}, index=PATIENTS)
     cohort = Cohort(called, patients, assays=(EXOME, Assay("panel", frozenset({"TP53"}))))

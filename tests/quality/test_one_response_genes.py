@@ -30,7 +30,8 @@ CARRIERS = {
 
 def test_one_response__counts_each_side_and_orders_by_carriers():
     found = one_sided_genes(cohort_of(RESPONSE, CARRIERS))
-    assert (found.genes, found.responding, found.tested) == (("NO", "YES"), 1, 4)
+    assert (found.genes, found.tested) == (("NO", "YES"), 4)
+    assert (found.responders.genes, found.others.genes) == (1, 1)
 
 
 def arrangements(strata, response):
@@ -50,11 +51,12 @@ def test_one_response__expectation_and_chance_are_those_of_all_arrangements(stra
     assays = tuple(Assay(f"kit {at}") for at in range(len(strata)))
     cohort = cohort_of(RESPONSE, CARRIERS, assay=assay, assays=assays)
     carriers = [set(own) for own in CARRIERS.values() if len(own) >= 3]
-    counts = [sum(own <= yes or not own & yes for own in carriers) for yes in arrangements(strata, RESPONSE)]
     found = one_sided_genes(cohort)
-    assert found.expected == pytest.approx(np.mean(counts))
-    as_many = np.mean(np.array(counts) >= len(found.genes))
-    assert found.as_many == pytest.approx(as_many, abs=4 * np.sqrt(as_many * (1 - as_many) / 499) + 0.003)
+    for side, is_one in ((found.responders, set.issubset), (found.others, set.isdisjoint)):
+        counts = [sum(is_one(own, yes) for own in carriers) for yes in arrangements(strata, RESPONSE)]
+        assert side.expected == pytest.approx(np.mean(counts))
+        as_many = np.mean(np.array(counts) >= side.genes)
+        assert side.as_many == pytest.approx(as_many, abs=4 * np.sqrt(as_many * (1 - as_many) / 499) + 0.003)
 
 
 def test_one_response__a_call_that_the_assay_does_not_cover_makes_no_carrier():
@@ -76,16 +78,29 @@ def test_one_response__patients_without_response_make_no_carrier():
 def test_one_response__the_note_gives_chance_beside_the_count():
     (note,) = one_response_genes(cohort_of(RESPONSE, CARRIERS))
     assert (note.severity, note.code, note.count) == ("note", "genes-of-one-response", 2)
-    assert "2 of the 4 with at least 3 carriers (1 in responders only, 1 in non-responders only): NO, YES" in (
-        note.message
+    assert (
+        "2 of the 4 with at least 3 carriers: NO, YES. 1 in responders only, where chance makes 0." in note.message
     )
-    assert "what chance gives" in note.message
+    assert "; 1 in non-responders only, where chance makes" in note.message
+    assert "That is what chance gives" in note.message
 
 
 def test_one_response__more_than_chance_is_said_so():
     many = {f"G{at:02d}": [at % 20, (at + 1) % 20, (at + 3) % 20] for at in range(20)}
     (note,) = one_response_genes(cohort_of([1] * 20 + [0] * 20, many))
-    assert "more than chance gives" in note.message
+    assert "In responders that is more than chance gives" in note.message
+
+
+def test_one_response__one_side_may_be_more_than_chance_while_both_together_are_not():
+    yes = {f"Y{at}": [at, at + 1, at + 2] for at in range(6)}
+    no = {f"N{at:02d}": [at % 30 + 10, (at * 7 + 1) % 30 + 10, (at * 3 + 2) % 30 + 10] for at in range(20)}
+    mixed = {f"M{at:02d}": [at % 10, at % 30 + 10, (at * 7 + 3) % 30 + 10] for at in range(60)}
+    found = one_sided_genes(cohort_of([1] * 10 + [0] * 30, yes | no | mixed))
+    together = found.responders.expected + found.others.expected
+    assert found.responders.genes + found.others.genes < together
+    assert found.responders.as_many < 0.025
+    (note,) = one_response_genes(cohort_of([1] * 10 + [0] * 30, yes | no | mixed))
+    assert "In responders that is more than chance gives" in note.message
 
 
 def test_one_response__mixed_genes_and_one_class_are_silent():

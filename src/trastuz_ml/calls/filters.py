@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import pandas as pd
 
 from trastuz_ml.calls.reading import Filters
 from trastuz_ml.schema import ROWS, conform, empty
+
+# So many rows are looked at together: memory stays flat, however many there are.
+_AT_ONCE = 1 << 20
 
 
 def apply_filters(calls: pd.DataFrame, filters: Filters) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -56,9 +60,38 @@ def count_fates(rows: pd.DataFrame, fate: pd.Series | npt.NDArray[np.object_] | 
     """
     if not len(rows):
         return empty(ROWS)
-    keyed = rows[["file", "patient"]].assign(fate=fate)
-    counted = keyed.groupby(["file", "patient", "fate"], observed=True, dropna=False, sort=True).size()
-    return conform(counted.rename("rows").reset_index(), ROWS)
+    one = isinstance(fate, str)
+    fates = pd.Categorical.from_codes(np.zeros(len(rows), dtype=np.int8), [fate]) if one else pd.Categorical(fate)
+    columns = {"file": pd.Categorical(rows["file"]), "patient": pd.Categorical(rows["patient"]), "fate": fates}
+    shape = tuple(len(column.categories) + 1 for column in columns.values())
+    cells, counts = _count_cells([column.codes for column in columns.values()], shape)
+    codes = np.unravel_index(cells, shape)
+    counted = {
+        name: pd.Categorical.from_codes(np.where(places == size - 1, -1, places), column.categories)
+        for (name, column), places, size in zip(columns.items(), codes, shape, strict=True)
+    }
+    return conform(pd.DataFrame(counted).assign(rows=counts), ROWS)
+
+
+def _count_cells(
+    codes: Sequence[npt.NDArray[np.signedinteger]], shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the cells of a table of that shape that occur, and how often; the code -1 is the last place."""
+    rows, room = len(codes[0]), math.prod(shape)
+    few = room <= max(rows, _AT_ONCE)
+    counts = np.zeros(room if few else 0, dtype=np.int64)
+    cells = np.zeros(rows if not few else 0, dtype=np.int64)
+    for start in range(0, rows, _AT_ONCE):
+        here = slice(start, start + _AT_ONCE)
+        cell = np.ravel_multi_index([part[here] for part in codes], shape, mode="wrap")
+        if few:
+            counts += np.bincount(cell, minlength=room)
+        else:
+            cells[here] = cell
+    if not few:
+        return np.unique(cells, return_counts=True)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 def _failures(calls: pd.DataFrame, filters: Filters) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:

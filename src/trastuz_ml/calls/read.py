@@ -5,26 +5,26 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-import shutil
-import sys
-import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pandas as pd
 from joblib import Parallel, delayed
 
-from trastuz_ml.calls.genes.names import reconcile_genes
+from trastuz_ml.calls.expansion import refuse_expansion
+from trastuz_ml.calls.genes.names import chromosomes_decide, reconcile_genes
 from trastuz_ml.calls.genes.symbols import read_symbol_table
 from trastuz_ml.calls.reading import Filters, ReadFile, Reading
-from trastuz_ml.calls.tables.maf import mutation_files, read_table_of_calls
+from trastuz_ml.calls.regular_files import regular_files
+from trastuz_ml.calls.tables.maf import read_table_of_calls
 from trastuz_ml.calls.vcf.reader import read_vcf
-from trastuz_ml.errors import InputError, TrastuzError
+from trastuz_ml.errors import InputError
 from trastuz_ml.findings import Finding, merged
-from trastuz_ml.schema import CALLS, ROWS, as_words, join_tables
+from trastuz_ml.schema import CALLS, ROWS, as_words, join_tables, with_columns
 
 # What a rule took out, in words, and what to do about it.
 _IN_WORDS = {
@@ -40,11 +40,11 @@ _IN_WORDS = {
     "symbolic-allele": "symbolic alleles and breakends, which change no known sequence",
     "not-annotated": "alleles without an annotation, in no gene; annotate the file again",
 }
-_DECLARED = (
+_FILTERED = (
     ("depth", "min_depth"), ("alt_reads", "min_alt_reads"), ("vaf", "min_vaf"),
     ("population_frequency", "max_population_frequency"),
 )  # fmt: skip
-_HEAD = 4096
+_HEAD, _PIECE = 4096, 1 << 20
 # Starting processes takes about as long as reading this many bytes.
 _WORTH_PROCESSES = 4_000_000
 
@@ -76,6 +76,7 @@ def read_calls(paths: Sequence[str | Path], reading: Reading | None = None, *, w
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     maf = Path(folder, "calls.maf")
     ...     _ = maf.write_text(
@@ -84,12 +85,17 @@ def read_calls(paths: Sequence[str | Path], reading: Reading | None = None, *, w
     ...     read_calls([maf]).calls["gene"].tolist()
     ['KMT2D']
     """
-    reading = reading or Reading()
+    reading = _with_filtered_columns(reading or Reading())
     table = read_symbol_table(reading.symbols)
-    with _regular_files(paths) as files:
+    with regular_files(paths) as files:
         parts = _read_each(files, reading, workers)
+        names = {name for part in parts for name in part.calls["gene"].cat.categories}
+        if not reading.wants("chrom") and chromosomes_decide(names, table):
+            with_chromosomes = replace(reading, wanted=frozenset({*(reading.wanted or ()), "chrom"}))
+            parts = _read_each(files, with_chromosomes, workers)
     parts = _named_apart(parts, files)
-    calls, renamed = reconcile_genes(join_tables([part.calls for part in parts], CALLS), table)
+    joined = join_tables([part.calls for part in parts], CALLS)
+    calls, renamed = reconcile_genes(with_columns(joined, CALLS, set(filter(reading.wants, CALLS.names))), table)
     dropped = join_tables([part.dropped for part in parts], ROWS)
     noticed = merged(finding for part in parts for finding in part.findings)
     simulated = any(part.simulated for part in parts)
@@ -100,38 +106,11 @@ def read_calls(paths: Sequence[str | Path], reading: Reading | None = None, *, w
     return ReadFile(calls, dropped, findings, _one_build(parts, files), simulated, sha256)
 
 
-@contextmanager
-def _regular_files(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
-    """Give files that can be read twice: what comes from a pipe is kept until all is read."""
-    with tempfile.TemporaryDirectory(prefix="trastuz_ml-") as folder:
-        try:
-            yield [
-                file
-                for place, path in enumerate(paths)
-                for file in _as_files(Path(path), Path(folder, str(place)), piped=str(path) == "-")
-            ]
-        except TrastuzError as error:
-            # Nobody knows the folder that held what came from a pipe.
-            spooled = re.escape(folder) + r"/\d+/"
-            raise type(error)(re.sub(spooled, "", str(error))) from error
-
-
-def _as_files(path: Path, spool: Path, *, piped: bool) -> list[Path]:
-    if piped or path.is_fifo() or path.is_char_device():
-        spool.mkdir()
-        kept = spool / ("standard input" if piped else path.name)
-        with kept.open("wb") as file:
-            if piped:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            else:
-                with path.open("rb") as pipe:
-                    shutil.copyfileobj(pipe, file)
-        return [kept]
-    if path.is_dir():
-        return mutation_files(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}; check the path of the calls.")
-    return [path]
+def _with_filtered_columns(reading: Reading) -> Reading:
+    """Return a reading that keeps what its filters look at, for the missing values to be counted."""
+    if reading.wanted is None:
+        return reading
+    return replace(reading, wanted=reading.wanted | {column for column, _ in _declared(reading.filters)})
 
 
 def _read_each(files: Sequence[Path], reading: Reading, workers: int) -> list[ReadFile]:
@@ -145,9 +124,33 @@ def _read_each(files: Sequence[Path], reading: Reading, workers: int) -> list[Re
 
 
 def _read_one(path: Path, reading: Reading) -> ReadFile:
-    part = read_vcf(path, reading) if _is_vcf(path) else read_table_of_calls(path, reading)
+    try:
+        refuse_expansion(path)
+        before = path.stat()
+        refused = Event()
+        with ThreadPoolExecutor(1) as beside:
+            digest = beside.submit(_sha256, path, refused)
+            try:
+                part = read_vcf(path, reading) if _is_vcf(path) else read_table_of_calls(path, reading)
+            except BaseException:
+                refused.set()  # nobody waits for the hash of a file that was refused
+                raise
+            part = replace(part, sha256={path.name: digest.result()})
+        after = path.stat()
+    except OSError as error:
+        why = error.strerror or error
+        raise InputError(f"{path} cannot be read: {why}; check the path of the calls.") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise InputError(f"{path} was changed while it was read: wait until it is complete, and read it again.")
+    return part
+
+
+def _sha256(path: Path, refused: Event) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return replace(part, sha256={path.name: hashlib.file_digest(file, "sha256").hexdigest()})
+        while not refused.is_set() and (piece := file.read(_PIECE)):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _is_vcf(path: Path) -> bool:
@@ -162,7 +165,7 @@ def _is_vcf(path: Path) -> bool:
     starts = head.removeprefix(b"\xef\xbb\xbf")
     if starts.startswith((b"##fileformat=VCF", b"BCF\2", b"#CHROM\tPOS\tID\tREF\tALT")):
         return True
-    return {".vcf", ".bcf"} & {suffix.lower() for suffix in path.suffixes[-2:]} != set()
+    return re.search(r"\.(vcf|bcf)(\.b?gz)?$", path.name, re.IGNORECASE) is not None
 
 
 def _named_apart(parts: Sequence[ReadFile], files: Sequence[Path]) -> list[ReadFile]:
@@ -175,10 +178,11 @@ def _named_apart(parts: Sequence[ReadFile], files: Sequence[Path]) -> list[ReadF
 
 
 def _of_file(part: ReadFile, name: str) -> ReadFile:
-    named = [
-        frame.assign(file=as_words(pd.Series(name, index=frame.index))) for frame in (part.calls, part.dropped)
-    ]
-    return replace(part, calls=named[0], dropped=named[1])
+    calls, dropped = (
+        table.assign(file=as_words(pd.Series(name, index=table.index))) for table in (part.calls, part.dropped)
+    )
+    [digest] = part.sha256.values()
+    return replace(part, calls=calls, dropped=dropped, sha256={name: digest})
 
 
 def _one_build(parts: Sequence[ReadFile], files: Sequence[Path]) -> str | None:
@@ -201,14 +205,17 @@ def _taken_out(dropped: pd.DataFrame) -> list[Finding]:
 
 
 def _unknown_to_filters(calls: pd.DataFrame, filters: Filters) -> list[Finding]:
-    """Return a finding for each declared filter that many calls have no value for: they pass it."""
+    """Return a finding for each declared filter that some calls have no value for: they pass it."""
+    unknown = {name: (column, int(calls[column].isna().sum())) for column, name in _declared(filters)}
+    return [
+        Finding("warning", "filter-without-value",
+                f"calls that give no {column}, which `filters: {name}:` looks at: they pass it", count)
+        for name, (column, count) in unknown.items()
+        if count
+    ]  # fmt: skip
+
+
+def _declared(filters: Filters) -> list[tuple[str, str]]:
+    """Return the columns that declared filters look at, and the filters' names."""
     undeclared = Filters()
-    found = []
-    for column, name in _DECLARED:
-        if getattr(filters, name) == getattr(undeclared, name):
-            continue
-        unknown = int(calls[column].isna().sum()) if column in calls else len(calls)
-        if unknown:
-            message = f"calls that give no {column}, which `filters: {name}:` looks at: they pass it"
-            found.append(Finding("warning", "filter-without-value", message, unknown))
-    return found
+    return [(column, name) for column, name in _FILTERED if getattr(filters, name) != getattr(undeclared, name)]

@@ -57,7 +57,7 @@ def init(
     say(f"Wrote {out}. What was guessed, for you to check:")
     for guess in guesses:
         say(f"  - {guess}")
-    say(f"Next: trastuz-ml train {out}")
+    say(f"Next: trastuz-ml check {out}")
 
 
 def simulate(

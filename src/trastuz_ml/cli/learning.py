@@ -115,6 +115,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show what genes and covariates contributed to held-out predictions."""
+    from trastuz_ml.calls.genes.names import reconcile_names
+    from trastuz_ml.calls.genes.symbols import read_symbol_table
     from trastuz_ml.store.run_folder import Run
 
     loaded = Run.load(run)
@@ -124,7 +126,10 @@ def explain(
         raise ConfigurationError(f"The run has no model '{model}'; it has {', '.join(known)}.")
     table = table[table["model"] == model] if model is not None else table
     if gene:
-        unknown = sorted(set(gene) - set(loaded.matrix.genes))
+        current = reconcile_names(gene, read_symbol_table())
+        held = set(loaded.matrix.genes)
+        gene = [current[name] if name not in held and current[name] in held else name for name in gene]
+        unknown = sorted(set(gene) - held)
         if unknown:
             raise ConfigurationError(_unknown_gene(unknown[0], loaded))
         table = table[table["feature"].isin(gene) & (table["block"] == GENE)]

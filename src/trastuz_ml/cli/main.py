@@ -87,7 +87,7 @@ def _interruptions() -> Iterator[list[int]]:
     """
     seen: list[int] = []
     ours = threading.current_thread() is threading.main_thread()
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     taken = [number for number, handler in usual.items() if ours and signal.getsignal(number) is handler]
 
     def note_it(number: int, frame: FrameType | None) -> None:

@@ -19,6 +19,7 @@ from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.findings import MOST_NAMED, Finding, by_patient, findings_table, name_some
 from trastuz_ml.schema import FINDINGS, KEPT, ROWS, as_words, empty, join_tables
 
+_ALL_TWICE = ": all of this patient's calls; is a file given twice?"
 _FATES = (KEPT, "not-on-roster", "filtered-out", "not-sequenced", "no-response")
 
 
@@ -33,10 +34,14 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, rows_in: int, rows_kept: int) -> Source:
-        """Describe a file on disk."""
-        with path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        return cls(path.name, digest, rows_in, rows_kept)
+        """Describe a file on disk; of a study folder, the clinical files are hashed one after another."""
+        files = sorted(path.glob("data_clinical*")) if path.is_dir() else [path]
+        digest = hashlib.sha256()
+        for file in files:
+            with file.open("rb") as opened:
+                while block := opened.read(1 << 20):
+                    digest.update(block)
+        return cls(path.resolve().name, digest.hexdigest(), rows_in, rows_kept)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ class Cohort:
         noticed = [*findings, *_calls_without_patient(calls, patients)]
         noticed += _not_sequenced(calls, patients) + _filtered_out(patients)
         own, repeats, outside = _own_calls(calls, fate_of, placed=placed)
-        noticed += _repeated(repeats) + _nameless(own) + _without_calls(own, members.index)
+        noticed += _repeated(repeats, own) + _nameless(own) + _without_calls(own, members.index)
         noticed += _unplaced(own) if placed else []
         rows = [empty(ROWS) if dropped is None else dropped, outside]
         rows += [count_fates(repeats, "duplicate"), count_fates(own, KEPT)]
@@ -163,17 +168,24 @@ def _own_calls(
     patients = calls["patient"].cat
     place = fate_of.index.get_indexer(patients.categories)
     codes = np.where(place < 0, _FATES.index("not-on-roster"), fate_of.cat.codes.to_numpy()[place])
-    fate = pd.Series(pd.Categorical.from_codes(codes[patients.codes], _FATES), index=calls.index)
-    own = calls[fate == KEPT]
+    fate = codes.astype(np.int8)[patients.codes]
+    kept = fate == _FATES.index(KEPT)
+    # Where all are kept, millions of calls are not copied.
+    own = calls if kept.all() else calls[kept]
     own, repeats = distinct_calls(own) if placed else (own.reset_index(drop=True), own[:0])
     own = own.assign(**{str(name): as_words(own[name]) for name in own.select_dtypes("category")})
-    return own, repeats, count_fates(calls[fate != KEPT], fate[fate != KEPT])
+    return own, repeats, count_fates(calls[~kept], pd.Categorical.from_codes(fate[~kept], _FATES))
+
+
+def _names(index: pd.Index) -> set[str]:
+    # By way of objects: walking through pandas' own texts one at a time takes ten times as long.
+    return set(index.to_numpy(dtype=object).tolist())
 
 
 def _calls_without_patient(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]:
     rows = calls["patient"].value_counts()
     called = rows.index[rows > 0]
-    strangers = sorted(set(called) - set(patients.index))
+    strangers = sorted(_names(called) - _names(patients.index))
     if strangers and len(strangers) == len(called):
         close = difflib.get_close_matches(strangers[0], list(patients.index), n=1, cutoff=0.0)
         hint = f"; the closest on the roster is '{close[0]}'" if close else ""
@@ -195,7 +207,7 @@ def _calls_without_patient(calls: pd.DataFrame, patients: pd.DataFrame) -> list[
 
 def _not_sequenced(calls: pd.DataFrame, patients: pd.DataFrame) -> list[Finding]:
     out = patients.index[patients["in_cohort"] & ~patients["sequenced"]]
-    with_calls = sorted(set(out) & set(calls["patient"].cat.categories))
+    with_calls = sorted(_names(out) & _names(calls["patient"].cat.categories))
     found = []
     if len(out):
         found.append(
@@ -223,7 +235,7 @@ def _filtered_out(patients: pd.DataFrame) -> list[Finding]:
 
 def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) -> None:
     declared = {assay.name for assay in assays}
-    unknown = set(patients["assay"]) - declared
+    unknown = set(patients["assay"].unique()) - declared
     if unknown:
         raise InputError(
             f"The roster names the assay {name_some(unknown)}, which is not declared; declared: "
@@ -231,14 +243,17 @@ def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) ->
         )
 
 
-def _repeated(repeats: pd.DataFrame) -> list[Finding]:
+def _repeated(repeats: pd.DataFrame, once: pd.DataFrame) -> list[Finding]:
     counts = repeats["patient"].value_counts().sort_index()
+    distinct = once["patient"].value_counts()
     return by_patient(
         Finding(
-            "note", "duplicate-call", "calls given twice or more, counted once", int(count), patient=str(patient)
+            "note", "duplicate-call",
+            "calls given twice or more, counted once" + (_ALL_TWICE if count >= distinct.get(patient, 0) else ""),
+            int(count), patient=str(patient),
         )
         for patient, count in counts[counts > 0].items()
-    )
+    )  # fmt: skip
 
 
 def _unplaced(calls: pd.DataFrame) -> list[Finding]:
@@ -259,7 +274,7 @@ def _nameless(calls: pd.DataFrame) -> list[Finding]:
 
 
 def _without_calls(calls: pd.DataFrame, patients: pd.Index) -> list[Finding]:
-    silent = sorted(set(patients) - set(calls["patient"].cat.categories))
+    silent = sorted(_names(patients) - _names(calls["patient"].cat.categories))
     return by_patient(
         Finding(
             "warning", "patient-without-calls",

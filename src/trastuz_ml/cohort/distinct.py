@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.schema import CALL_KEY, EFFECTS
+from trastuz_ml.schema import CALL_KEY, CALLS, EFFECTS, with_columns
 
 _Codes = npt.NDArray[np.int64]
 _LARGEST = np.iinfo(np.int64).max
@@ -29,21 +31,33 @@ def distinct_calls(calls: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         Together the given rows. Both are in an order that does not depend on the order given: by patient, gene
         and position, then by all other columns.
     """
-    in_order = calls.iloc[_fixed_order(calls)]
-    repeated = _repeats_the_one_before(in_order)
-    return in_order[~repeated].reset_index(drop=True), in_order[repeated].reset_index(drop=True)
+    order, tied = _fixed_order(calls)
+    repeated = np.zeros(len(calls), dtype=bool)
+    repeated[tied] = _repeats_the_one_before(calls.iloc[order[tied]])
+    once, again = order[~repeated], order[repeated]
+    del order
+    return _taken(calls, once), _taken(calls, again)
 
 
-def _fixed_order(calls: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """Return an order of rows that their content alone decides.
+def _taken(calls: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
+    # Column by column: pandas would make a row index of them all first, as large as the calls.
+    columns = {name: calls[name].array.take(rows) for name in calls.columns}
+    return pd.DataFrame(columns, columns=calls.columns, index=pd.RangeIndex(len(rows)), copy=False)
+
+
+def _fixed_order(calls: pd.DataFrame) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return an order of rows that their content alone decides, and which of them, in that order, are ties.
 
     Patient, gene and position, packed into one number, tell almost all rows apart: only the ties among them are
     looked at in full, which is what makes millions of rows cheap.
     """
-    packed = _packed([_codes(calls[name]) for name in ("patient", "gene", "pos")])
+    packed = _packed(_codes(calls[name]) for name in ("patient", "gene", "pos"))
     order = np.argsort(packed, kind="stable")
-    same = np.diff(packed[order]) == 0
+    in_order = packed[order]
+    same = in_order[1:] == in_order[:-1]
+    del in_order
     tied = np.concatenate([same, [False]]) | np.concatenate([[False], same])
+    tied = tied[: len(calls)]
     if tied.any():
         rows = order[tied]
         ties = calls.iloc[rows]
@@ -51,7 +65,7 @@ def _fixed_order(calls: pd.DataFrame) -> npt.NDArray[np.intp]:
         others = [_codes(ties[name]) for name in ties.columns]
         # lexsort takes its first key last.
         order[tied] = rows[np.lexsort((*reversed(others), severity, *reversed(_key(ties)), packed[rows]))]
-    return order
+    return order, tied
 
 
 def _repeats_the_one_before(in_order: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -65,6 +79,7 @@ def _repeats_the_one_before(in_order: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 def _key(calls: pd.DataFrame) -> list[_Codes]:
     """Return what makes two rows the same call; a coding change stands in where the allele is not given."""
+    calls = with_columns(calls, CALLS, {*CALL_KEY, "hgvsc"})
     key = [_codes(calls[name]) for name in CALL_KEY]
     unnamed = calls["alt"].isna().to_numpy()
     if unnamed.any():
@@ -85,9 +100,9 @@ def _codes(values: pd.Series) -> _Codes:
     return wide
 
 
-def _packed(columns: list[_Codes]) -> _Codes:
+def _packed(columns: Iterable[_Codes]) -> _Codes:
     """Return one number a row that is ordered as the columns are, the first one leading."""
-    packed = np.zeros(len(columns[0]), dtype=np.int64)
+    packed: _Codes = np.zeros(0, dtype=np.int64)
     room = 1
     for codes in columns:
         size = int(codes.max(initial=-1)) + 2
@@ -95,6 +110,10 @@ def _packed(columns: list[_Codes]) -> _Codes:
             # Too many combinations for one number: those that occur are numbered in order.
             packed = np.unique(packed, return_inverse=True)[1].astype(np.int64)
             room = int(packed.max(initial=0)) + 1
-        packed = packed * size + codes + 1
+        codes += 1
+        if len(packed) == len(codes):
+            packed *= size
+            codes += packed
+        packed = codes
         room *= size
     return packed

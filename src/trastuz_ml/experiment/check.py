@@ -41,8 +41,8 @@ def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Q
     with read_inputs(experiment, wanted=wanted, workers=workers or available_cores()) as inputs:
         cohort, everybody = inputs.join(experiment), inputs.join(experiment, training=False)
     _, found = build_features(experiment, cohort)
-    checked = [*check_cohort(cohort, everybody=everybody, effects=NONSILENT), *_disguises(cohort)]
-    findings = pd.concat([found, findings_table(accepted(checked, experiment.accept))], ignore_index=True)
+    checked = accepted(check_cohort(cohort, everybody=everybody, effects=NONSILENT), experiment.accept)
+    findings = pd.concat([found, findings_table([*checked, *_disguises(cohort)])], ignore_index=True)
     return Quality(experiment.name, cohort, in_order(findings), patient_quality(cohort))
 
 

@@ -17,7 +17,7 @@ from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.cohort.patients import RosterPlan, read_roster
 from trastuz_ml.cohort.roster_table import read_table
 from trastuz_ml.experiment.configuration import CallFilters
-from trastuz_ml.experiment.read import PLACE
+from trastuz_ml.experiment.read import PLACE, matching_files
 from trastuz_ml.features.encoding import columns_needed
 from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.prediction.batch import lay_out, predict
@@ -42,7 +42,7 @@ def predict_files(
     bundle : ModelBundle
         A stored model.
     calls : sequence of path
-        Files of calls, of any format that training reads; - is the standard input.
+        Files of calls, of any format that training reads, or patterns; - is the standard input.
     patients : path
         Roster of the new patients; no response is needed.
     covered : path, optional
@@ -71,13 +71,14 @@ def predict_files(
         columns=inputs["columns"], sheet=calls_sheet, tumor=tumor, patient_from=how["patient_from"],
         annotation=how["annotation"], filters=CallFilters(**how["filters"]).plan(), wanted=needed,
     )  # fmt: skip
-    read = read_calls(list(calls), reading)
+    read = read_calls(matching_files(Path(), [str(path) for path in calls]), reading)
     plan, findings = _plan(inputs, Path(patients), bundle, by_column=covered is None)
     roster, noticed = read_roster(patients, plan, sheet=roster_sheet)
     cohort = Cohort.assemble(
         read.calls, roster, covariates=bundle.covariates, assays=_assays(inputs, covered),
         findings=[*read.findings, *findings, *noticed], simulated=bundle.simulated, training=False,
         dropped=read.dropped, build=read.build,
+        default_assay=None if covered is not None else inputs["default_assay"],
     )  # fmt: skip
     predictions = predict(bundle, cohort, explain=explain, roster=roster)
     _, uncovered = lay_out(bundle, cohort)
@@ -89,8 +90,6 @@ def _assays(inputs: Mapping[str, Any], covered: str | Path | None) -> tuple[Assa
         listed = read_gene_list(Path(covered))
         current = reconcile_names(listed, read_symbol_table())
         return (Assay(EXOME.name, frozenset(current[gene] for gene in listed)),)
-    if inputs["assay"] is None:
-        return (EXOME,)
     return tuple(
         Assay(name, None if said["genes"] is None else frozenset(said["genes"]), said["megabases"])
         for name, said in inputs["assays"].items()

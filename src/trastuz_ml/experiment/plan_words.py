@@ -101,10 +101,11 @@ def _validation(people: People) -> Iterator[str]:
         yield "No validation works: without the one patient of the smaller class, there is one class only."
     elif people.patients < FEWEST:
         yield (
-            f"Below {FEWEST} patients the plan is leave-pair-out (Airola et al. 2011): pairs of patients are left "
-            f"out together, {people.responders * people.others:,} of them a responder and another, and the model "
-            f"is fitted to the {people.patients - 2} others. Folds that can each hold both classes: at most "
-            f"{people.most_folds}."
+            f"Below {FEWEST} patients leave-pair-out is the better plan (Airola et al. 2011): pairs of patients "
+            f"are left out together, {people.responders * people.others:,} of them a responder and another, and "
+            f"the model is fitted to the {people.patients - 2} others. `trastuz-ml train` does not have it yet: "
+            "it uses folds, and refuses scores of probabilities at this size. Folds that can each hold both "
+            f"classes: at most {people.most_folds}."
         )
     elif people.folds > people.most_folds:
         best = (

@@ -134,6 +134,7 @@ def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) ->
                 "sequenced": {name: list(values) for name, values in experiment.roster.sequenced.items()},
                 "filter": {name: list(values) for name, values in experiment.roster.filter.items()},
                 "assay": experiment.roster.assay,
+                "default_assay": experiment.roster.default_assay,
                 "assays": {
                     a.name: {"genes": None if a.genes is None else sorted(a.genes), "megabases": a.megabases}
                     for a in trained.assays

@@ -155,7 +155,7 @@ class SimulatedCohort:
         for patient in self.roster["patient"]:
             calls = by_patient.get(patient, self.calls.iloc[:0])
             paths.append(folder / f"{patient}.vcf")
-            write_vcf(calls, paths[-1], patient=patient, comment=self.notice)
+            write_vcf(calls, paths[-1], patient=patient, comment=self.notice, build=BUILD)
         return paths
 
     def _marked(self, table: pd.DataFrame) -> str:

@@ -32,18 +32,22 @@ def rows_of(calls: pd.DataFrame, patients: pd.Index) -> Integers:
 def carriers_of_variants(calls: pd.DataFrame, patients: pd.Index) -> sp.csr_array:
     """Return which patient carries which variant; calls without a position are left out.
 
-    A variant is a place and its alleles. Where some calls give no alleles, as when two studies are joined, all
-    are compared by place: the same variant must be the same in both.
+    A variant is a place and its alleles. Where some calls give no alleles, or none does, as when two studies are
+    joined, all are compared by place: the same variant must be the same in both.
 
     Returns
     -------
     scipy.sparse.csr_array of shape (n_patients, n_variants)
         Ones, int32.
     """
+    if "pos" not in calls:  # a column that no file has is not there
+        return _ones(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), len(patients))
     placed = calls[calls["pos"].notna()]
-    place = _codes(placed["chrom"]) << 32 | placed["pos"].to_numpy(dtype=np.int64)
+    place = placed["pos"].to_numpy(dtype=np.int64)
+    if "chrom" in placed:
+        place = _codes(placed["chrom"]) << 32 | place
     variant, _ = pd.factorize(place)
-    if placed["ref"].notna().all() and placed["alt"].notna().all():
+    if all(column in placed and placed[column].notna().all() for column in ("ref", "alt")):
         alleles, _ = pd.factorize(_codes(placed["ref"]) << 32 | _codes(placed["alt"]))
         variant, _ = pd.factorize(variant.astype(np.int64) << 32 | alleles)
     return _ones(rows_of(placed, patients), variant, len(patients))

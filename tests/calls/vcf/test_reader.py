@@ -61,7 +61,9 @@ def vcf(folder, *lines, samples=("P1",), header=HEADER, name="P1.vcf"):
         *(["FORMAT", *samples] if samples else []),
     ]
     path = Path(folder, name)
-    path.write_text(header + "\t".join(columns) + "\n" + "".join(lines), encoding="utf-8")
+    path.write_text(
+        header + "\t".join(columns) + "\n" + "".join(lines), encoding="utf-8", errors="surrogateescape"
+    )
     return path
 
 
@@ -248,6 +250,8 @@ DAMAGED = {
     "no position": ("chr1\tabc\t.\tA\tC\t.\t.\t.\tGT\t0/1\n", "line 11: POS is 'abc'"),
     "no genotype": (line(6, "A", "C", C, "foo"), "line 11.*GT"),
     "no allele": (line(6, "A", "?", C, "0/1"), r"chr1:6 \(record 2\): ALT is '\?'"),
+    "no text": (line(6, "A", "\udcff", C, "0/1"), "line 11: ALT is .*not text in UTF-8"),
+    "too high a position": (line(1 << 31, "A", "C", C, "0/1"), r"chr1 \(record 2\): POS is 2147483648"),
     "no reference": (line(6, "", "C", C, "0/1"), r"chr1:6 \(record 2\): REF"),
 }
 
@@ -255,7 +259,7 @@ DAMAGED = {
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_damage__of_a_record_is_an_error_that_says_where(tmp_path, capfd, damage):
     text, said = DAMAGED[damage]
-    with pytest.raises(InputError, match=rf"P1\.vcf, {said}") as refused:
+    with pytest.raises(InputError, match=rf"P1\.vcf(,| cannot be read:) {said}") as refused:
         read_vcf(vcf(tmp_path, GOOD, text), ALL)
     assert "\n" not in str(refused.value)
     assert capfd.readouterr().err == ""
@@ -284,12 +288,33 @@ def test_damage__of_a_header_is_one_message(tmp_path, capfd, name, data, said):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("contig", ["chr1", "GL000207.1"])
-def test_damage__in_the_first_record_of_an_undeclared_contig_is_a_message_too(tmp_path, contig):
-    header = HEADER if contig == "chr1" else HEADER + "##contig=<ID=other>\n"
-    bad = line(6, "A", "C", C, "foo").replace("chr1", "chr1" if contig == "chr1" else "X")
+@pytest.mark.parametrize(
+    ("contig", "declared"), [("chr1", ""), ("GL000207.1", ""), ("X", "##contig=<ID=other>\n")]
+)
+def test_damage__in_the_first_record_of_an_undeclared_contig_is_a_message_too(tmp_path, contig, declared):
+    bad = line(6, "A", "C", C, "foo").replace("chr1", contig)
     with pytest.raises(InputError, match="line 1[01]"):
-        read_vcf(vcf(tmp_path, bad, header=header), ALL)
+        read_vcf(vcf(tmp_path, bad, header=HEADER + declared), ALL)
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (line(6, "A", "C", C, "0/1", "0/1"), "line 11: 11 fields, but the header has 10"),
+        (line(6, "A", "C", C, "0/1\0"), "line 11: it holds NUL bytes"),
+    ],
+)
+def test_damage__what_htslib_overlooks_is_a_warning(tmp_path, odd, said):
+    read = read_vcf(vcf(tmp_path, GOOD, odd), ALL)
+    (finding,) = read.findings
+    assert (len(read.calls), finding.severity, finding.code) == (2, "warning", "odd-lines")
+    assert said in finding.where
+
+
+def test_damage__genotypes_that_are_declared_as_numbers_are_not_taken_for_absent(tmp_path):
+    header = HEADER.replace("ID=GT,Number=1,Type=String", "ID=GT,Number=1,Type=Integer")
+    with pytest.raises(InputError, match=r"chr1:5 \(record 1\): its genotypes cannot be read"):
+        read_vcf(vcf(tmp_path, line(5, "A", "C", C, "1"), header=header), ALL)
 
 
 def test_damage__two_columns_of_one_name_are_named(tmp_path):

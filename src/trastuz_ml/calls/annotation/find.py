@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 from trastuz_ml.calls.annotation.funcotator import funcotator_annotation
-from trastuz_ml.calls.annotation.gene_effect import Annotation, GeneEffect
+from trastuz_ml.calls.annotation.gene_effect import EVERYTHING, Annotation, GeneEffect
 from trastuz_ml.calls.annotation.snpeff import ann_annotation, eff_annotation
 from trastuz_ml.calls.annotation.vep import vep_annotation
 from trastuz_ml.errors import InputError
 
 __all__ = ["Annotation", "GeneEffect", "find_annotation"]
 
-_Maker = Callable[[str, str], Annotation]
+_Maker = Callable[[str, str, Container[str]], Annotation]
 
 # What the annotators write into the description tells them apart: the name of the field can be chosen.
 _BY_DESCRIPTION: tuple[tuple[re.Pattern[str], _Maker], ...] = (
@@ -40,7 +40,9 @@ HOW_TO_ANNOTATE = (
 )
 
 
-def find_annotation(info_descriptions: Mapping[str, str], chosen: str | None, path: Path) -> Annotation:
+def find_annotation(
+    info_descriptions: Mapping[str, str], chosen: str | None, path: Path, wanted: Container[str] = EVERYTHING
+) -> Annotation:
     """Return the reader of a file's annotation.
 
     Parameters
@@ -51,6 +53,8 @@ def find_annotation(info_descriptions: Mapping[str, str], chosen: str | None, pa
         The field to read, where a file holds several annotations.
     path : path
         The file, for messages.
+    wanted : container of str
+        Columns of the calls table that are worth the reading, beside gene, consequence and effect.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def find_annotation(info_descriptions: Mapping[str, str], chosen: str | None, pa
     known = {name: maker for name in info_descriptions if (maker := _maker(name, info_descriptions[name]))}
     name = _one_of(known, chosen, path)
     try:
-        return known[name](name, info_descriptions[name])
+        return known[name](name, info_descriptions[name], wanted)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from trastuz_ml.calls.annotation.gene_effect import (
+    EVERYTHING,
     NOTHING,
     Annotation,
     GeneEffect,
@@ -65,7 +66,7 @@ class _Columns:
     frequencies: tuple[int, ...]
 
 
-def funcotator_annotation(field: str, description: str) -> Annotation:
+def funcotator_annotation(field: str, description: str, wanted: Container[str] = EVERYTHING) -> Annotation:
     """Return the reader of a Funcotator field, made for the subfields that its description lists.
 
     Funcotator reports one transcript for each allele; where it was told to report all, the most severe
@@ -78,11 +79,11 @@ def funcotator_annotation(field: str, description: str) -> Annotation:
         If the description lists no subfields, or lacks the gene or the classification.
     """
     names = [name.strip(" '\"") for name in description.rpartition("are:")[2].split("|")]
-    columns = _columns(field, names)
+    columns = _columns(field, names, wanted)
     return Annotation(field, "Funcotator's transcript, else most severe", _reader(field, columns))
 
 
-def _columns(field: str, names: Sequence[str]) -> _Columns:
+def _columns(field: str, names: Sequence[str], wanted: Container[str]) -> _Columns:
     def of(ending: str) -> int:
         wanted = re.compile(rf"gencode_.*_{ending}", re.IGNORECASE)
         return next((index for index, name in enumerate(names) if wanted.fullmatch(name)), _ABSENT)
@@ -94,8 +95,14 @@ def _columns(field: str, names: Sequence[str]) -> _Columns:
             "Gencode_..._variantClassification (Funcotation fields are: ...), so its entries cannot be read. "
             "Annotate again with gatk Funcotator --output-file-format VCF."
         )
-    frequencies = tuple(index for index, name in enumerate(names) if _FREQUENCY.fullmatch(name))
-    return _Columns(len(names), symbol, classification, of("cdnachange"), of("proteinchange"), frequencies)
+    frequencies = tuple(
+        index
+        for index, name in enumerate(names)
+        if "population_frequency" in wanted and _FREQUENCY.fullmatch(name)
+    )
+    hgvsc = of("cdnachange") if "hgvsc" in wanted else _ABSENT
+    hgvsp = of("proteinchange") if "hgvsp" in wanted else _ABSENT
+    return _Columns(len(names), symbol, classification, hgvsc, hgvsp, frequencies)
 
 
 def _reader(field: str, at: _Columns) -> Callable[[str, str, Sequence[str]], list[list[GeneEffect]]]:

@@ -35,6 +35,10 @@ class GeneEffect(NamedTuple):
     population_frequency: float | None = None
 
 
+# The columns of the calls table that an annotation fills.
+EVERYTHING: frozenset[str] = frozenset(GeneEffect._fields)
+
+
 @dataclass(frozen=True)
 class Annotation:
     """How the annotation of one file is read.
@@ -99,9 +103,9 @@ def of_alternatives(
     return found
 
 
-def effect_in(what: Consequence, ref: str, alt: str) -> str:
-    """Return the effect class of a consequence, which for one term depends on the alleles."""
-    if what.term == "protein_altering_variant" and (len(ref) - len(alt)) % 3:
+def effect_in(what: Consequence, longer: int) -> str:
+    """Return the effect class of a consequence, which for one term depends on how much longer the allele is."""
+    if what.term == "protein_altering_variant" and longer % 3:
         return "truncating"
     return what.effect
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
 from trastuz_ml.calls.annotation.gene_effect import (
+    EVERYTHING,
     NOTHING,
     Annotation,
     GeneEffect,
@@ -85,7 +86,7 @@ _Entries = Callable[[str], Iterator[_Entry]]
 _Changes = Callable[[str], tuple[str, str]]
 
 
-def ann_annotation(field: str, description: str) -> Annotation:
+def ann_annotation(field: str, description: str, wanted: Container[str] = EVERYTHING) -> Annotation:
     """Return the reader of SnpEff's ``ANN``.
 
     An entry of a cancer comparison (allele ``G-C``: G against C of the germline) is not one against the
@@ -114,10 +115,10 @@ def ann_annotation(field: str, description: str) -> Annotation:
         fields = entry.split("|")
         return fields[hgvsc], fields[hgvsp]
 
-    return Annotation(field, _CHOICE, _reader(entries, changes, lambda _, alts: alts))
+    return Annotation(field, _CHOICE, _reader(entries, _if_wanted(changes, wanted), lambda _, alts: alts))
 
 
-def eff_annotation(field: str, description: str) -> Annotation:
+def eff_annotation(field: str, description: str, wanted: Container[str] = EVERYTHING) -> Annotation:
     """Return the reader of old SnpEff's ``EFF``: ``Effect(Impact|...|Gene_Name|...|Genotype_Number)``.
 
     Raises
@@ -141,7 +142,7 @@ def eff_annotation(field: str, description: str) -> Annotation:
             allele = fields[genotype] if genotype is not None and genotype < len(fields) else ""
             yield allele, _so_terms(effect), fields[gene], fields[change] if change is not None else ""
 
-    return Annotation(field, _CHOICE, _reader(entries, _changes, _eff_names))
+    return Annotation(field, _CHOICE, _reader(entries, _if_wanted(_changes, wanted), _eff_names))
 
 
 def _names(field: str, listed: str, expected: str) -> list[str]:
@@ -179,6 +180,10 @@ def _so_terms(effect: str) -> str:
     return "&".join(_SO_OF_OLD_WORDS.get(word, word) for word in words)
 
 
+def _if_wanted(changes: _Changes, wanted: Container[str]) -> _Changes:
+    return changes if "hgvsc" in wanted or "hgvsp" in wanted else lambda _: ("", "")
+
+
 def _changes(change: str) -> tuple[str, str]:
     """Return the coding and the protein change of ``EFF``: ``p.Arg85Cys/c.253C>T``, or neither."""
     parts = change.split("/")
@@ -211,7 +216,7 @@ def _reader(
     def gene_effect(what: Consequence, one: tuple[str, str], ref: str, alt: str) -> GeneEffect:
         texts = (unquote(text) or None for text in (one[0], *changes(one[1])))
         gene, hgvsc, hgvsp = texts
-        return GeneEffect(gene, what.term, effect_in(what, ref, alt), hgvsc, hgvsp)
+        return GeneEffect(gene, what.term, effect_in(what, len(alt) - len(ref)), hgvsc, hgvsp)
 
     def genes(text: str, ref: str, alts: Sequence[str]) -> list[list[GeneEffect]]:
         alleles = {} if text in NOTHING else _grouped(entries(text))

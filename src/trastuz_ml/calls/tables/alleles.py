@@ -13,11 +13,8 @@ from trastuz_ml.calls.alleles import maf_form
 def in_maf_form(
     pos: pa.Array, ref: pa.DictionaryArray, alt: pa.DictionaryArray
 ) -> tuple[pa.Array, pa.DictionaryArray, pa.DictionaryArray]:
-    """Take the leading bases off that both alleles of an insertion or deletion have in common.
-
-    Alleles of one length stay as they are: those of MAF may well begin alike.
-    """
-    rows = np.flatnonzero(_differ_in_length(ref, alt))
+    """Take off the leading bases that both alleles have in common, as MAF does and VCF does not."""
+    rows = np.flatnonzero(_longer_than_one_base(ref, alt))
     refs, alts, starts = (
         part.take(pa.array(rows)).cast(kind).to_pylist()
         for part, kind in ((ref, pa.string()), (alt, pa.string()), (pos, pa.int64()))
@@ -40,12 +37,12 @@ def in_maf_form(
     )
 
 
-def _differ_in_length(ref: pa.DictionaryArray, alt: pa.DictionaryArray) -> npt.NDArray[np.bool_]:
+def _longer_than_one_base(ref: pa.DictionaryArray, alt: pa.DictionaryArray) -> npt.NDArray[np.bool_]:
     if all((pc.max(pc.binary_length(words.dictionary)).as_py() or 0) < 2 for words in (ref, alt)):
         return np.zeros(len(ref), dtype=bool)
     one, other = _lengths(ref), _lengths(alt)
-    differ: npt.NDArray[np.bool_] = (one > 0) & (other > 0) & (one != other)
-    return differ
+    longer: npt.NDArray[np.bool_] = (one > 0) & (other > 0) & (one + other > 2)
+    return longer
 
 
 def _lengths(words: pa.DictionaryArray) -> npt.NDArray[np.int64]:

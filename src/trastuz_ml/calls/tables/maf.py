@@ -18,9 +18,10 @@ import pyarrow as pa
 from trastuz_ml.calls.genome_build import build_of_word
 from trastuz_ml.calls.reading import Filters, ReadFile, Reading
 from trastuz_ml.calls.tables.header_words import ENTREZ, Layout, find_columns, needed_columns, require_columns
-from trastuz_ml.calls.tables.rows import Calls, calls_of_rows, column_types, effect_of_word, joined
+from trastuz_ml.calls.tables.joined import Joined
+from trastuz_ml.calls.tables.rows import Calls, calls_of_rows, column_types, effect_of_word
 from trastuz_ml.calls.tables.study_folder import mutation_files as mutation_files
-from trastuz_ml.calls.tables.text_lines import line_blocks
+from trastuz_ml.calls.tables.text_lines import lacks_last_line_end, line_blocks
 from trastuz_ml.calls.tables.text_table import WORDS, LineError, RowError, Rows, open_text_table, parse_block
 from trastuz_ml.calls.tables.workbook import is_workbook, read_sheet
 from trastuz_ml.errors import InputError
@@ -100,7 +101,7 @@ def read_table_of_calls(path: Path, reading: Reading) -> ReadFile:
         be read, or names two genome builds; the message gives the line.
     """
     table = (_open_workbook if is_workbook(path) else _open_text)(path, reading)
-    line, not_utf8, pieces = table.line + 1, None, []
+    line, not_utf8, joined = table.line + 1, None, Joined(path.name)
     for done in _in_order(table.parts):
         try:
             part = done.result()
@@ -108,12 +109,11 @@ def read_table_of_calls(path: Path, reading: Reading) -> ReadFile:
             raise InputError(f"{path}, line {line + error.line}: {error}") from error
         if not_utf8 is None and part.not_utf8 is not None:
             not_utf8 = line + part.not_utf8
-        pieces.append(part.calls)
+        joined.add(part.calls)
         line += part.line_count
-    calls, dropped = joined(pieces, path.name, complete=reading.wanted is None)
-    return ReadFile(
-        calls, dropped, tuple(_findings(path, table, not_utf8)), _one_build(path, table, pieces), table.simulated
-    )
+    build = _one_build(path, joined.builds)
+    calls, dropped = joined.tables(complete=reading.wanted is None)
+    return ReadFile(calls, dropped, tuple(_findings(path, table, not_utf8)), build, table.simulated)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _in_order(parts: Iterable[Callable[[], _Part]]) -> Iterator[Future[_Part]]:
         try:
             for part in parts:
                 waiting.append(pool.submit(part))
-                if len(waiting) > _THREADS:
+                if len(waiting) > _THREADS + 1:
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
@@ -229,11 +229,13 @@ def _findings(path: Path, table: _Opened, not_utf8: int | None) -> Iterator[Find
     if not_utf8 is not None:
         message = "text that is not UTF-8, read as Western European (Windows-1252); save it as UTF-8"
         yield Finding("note", "not-utf-8", message, where=f"{path.name}, line {not_utf8}")
+    if not is_workbook(path) and lacks_last_line_end(path):
+        message = "files end within a line; make sure that they were not cut off"
+        yield Finding("note", "no-final-newline", message, where=path.name)
 
 
-def _one_build(path: Path, table: _Opened, pieces: Sequence[Calls]) -> str | None:
+def _one_build(path: Path, words: frozenset[str]) -> str | None:
     """Return the genome build that the rows name, or that ANNOVAR wrote into the file's name."""
-    words = {word for piece in pieces for word in piece.builds}
     named = _OF_ANNOVAR.search(Path(_PACKED.sub("", path.name)).stem) if not words else None
     builds = {word: build_of_word(word) for word in (words or ({named[1]} if named else set()))}
     foreign = sorted(word for word, build in builds.items() if build is None)

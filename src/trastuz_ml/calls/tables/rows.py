@@ -1,12 +1,10 @@
-"""Turn rows of a table into calls: columns named and cleaned, filters applied, pieces joined at the end."""
+"""Turn rows of a table into calls: columns named and cleaned, filters applied."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +20,6 @@ from trastuz_ml.calls.tables.annovar import changes_in_genes, effect_of_annovar_
 from trastuz_ml.calls.tables.header_words import BUILD, CHANGE, ENTREZ, FUNC, REF_READS, Layout
 from trastuz_ml.calls.tables.text_table import WORDS, RowError, Rows
 from trastuz_ml.errors import InputError
-from trastuz_ml.schema import CALLS, ROWS, conform, empty, join_tables
 
 _WORDS = (
     "patient",
@@ -126,6 +123,8 @@ def _cleaned(name: str, column: pa.Array) -> pa.Array:
         return values.genes(column)
     if name == "chrom":
         return values.chromosomes(column)
+    if name in ("ref", "alt"):
+        return values.alleles(column)
     if name in _WORDS:
         return values.words(column)
     if name in _COUNTS:
@@ -271,84 +270,3 @@ def _kept(name: str, reading: Reading) -> bool:
 
 def _constant(word: str, height: int) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(np.zeros(height, dtype=np.int8), [word]))
-
-
-def joined(pieces: Sequence[Calls], file: str, *, complete: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the calls of all pieces as one calls table, and what was dropped.
-
-    Parameters
-    ----------
-    pieces : sequence of Calls
-        In the order of the file; at least one.
-    file : str
-        Name of the file.
-    complete : bool
-        Whether columns that the file does not have are there, as missing values.
-    """
-    names = [name for name in CALLS.names if name in pieces[0].columns]
-    height = sum(piece.height for piece in pieces)
-    parts = [[piece.columns[name] for piece in pieces] for name in names]
-    with ThreadPoolExecutor(2) as pool:
-        made = pool.map(lambda name, part: _joined_column(part, height, wide=name != "pos"), names, parts)
-        columns: dict[str, Any] = dict(zip(names, made, strict=True))
-    columns["effect"] = _effects(columns["consequence"])
-    columns["file"] = _constant(file, height)
-    if complete:
-        nothing = empty(CALLS).reindex(range(height))
-        columns |= {name: nothing[name] for name in CALLS.names if name not in columns}
-    # The columns have their declared kinds; to conform millions of rows would only copy them.
-    calls = pd.DataFrame({name: columns[name] for name in CALLS.names if name in columns}, copy=False)
-    dropped = [piece.dropped for piece in pieces if piece.dropped is not None]
-    return calls, _added_up(join_tables(dropped, ROWS))
-
-
-def _joined_column(parts: list[pa.Array], height: int, *, wide: bool) -> object:
-    kind = parts[0].type
-    column = pa.chunked_array(parts)
-    if pa.types.is_dictionary(kind):
-        return _category(column.unify_dictionaries(), height)
-    if pa.types.is_integer(kind):
-        values, missing = np.zeros(height, dtype=np.int64 if wide else np.int32), np.zeros(height, dtype=bool)
-        start = 0
-        for part in parts:
-            here = slice(start, start := start + len(part))
-            values[here] = part.fill_null(0).to_numpy()
-            if part.null_count:
-                missing[here] = part.is_null().to_numpy(zero_copy_only=False)
-        return pd.arrays.IntegerArray(values, missing)
-    if pa.types.is_floating(kind):
-        return column.to_numpy()
-    return column.to_pandas().astype("str")
-
-
-def _category(column: pa.ChunkedArray, height: int) -> pd.Categorical:
-    """Return words of one shared dictionary as a category, its words sorted."""
-    dictionary = column.chunk(0).dictionary
-    order = pc.array_sort_indices(dictionary)
-    words = pd.Index(dictionary.take(order).to_pylist(), dtype="str")
-    kind = np.min_scalar_type(-max(len(words), 1))
-    place = np.full(len(words) + 1, -1, dtype=kind)  # the last place is that of code -1: missing
-    place[order.to_numpy()] = np.arange(len(words), dtype=kind)
-    codes = np.empty(height, dtype=kind)
-    start = 0
-    for part in column.chunks:
-        here = slice(start, start := start + len(part))
-        old = part.indices.fill_null(-1) if part.indices.null_count else part.indices
-        np.take(place, old.to_numpy(), out=codes[here], mode="wrap")
-    return pd.Categorical.from_codes(codes, words, validate=False)
-
-
-def _effects(consequences: pd.Categorical) -> pd.Categorical:
-    effects = [effect_of_word(word)[1] for word in consequences.categories]
-    distinct = sorted(set(effects))
-    place = np.array([*(distinct.index(effect) for effect in effects), -1], dtype=np.int8)
-    codes = np.take(place, consequences.codes, mode="wrap")
-    return pd.Categorical.from_codes(codes, pd.Index(distinct, dtype="str"), validate=False)
-
-
-def _added_up(dropped: pd.DataFrame) -> pd.DataFrame:
-    if not len(dropped):
-        return dropped
-    keys = ["file", "patient", "fate"]
-    summed = dropped.groupby(keys, observed=True, dropna=False)["rows"].sum()
-    return conform(summed.reset_index(), ROWS)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from trastuz_ml.calls.expansion import refuse_ratio
 from trastuz_ml.errors import InputError
 
 # The header is found in a small block; the rows come in blocks that fill the processor's cache and no more.
@@ -39,19 +40,40 @@ def line_blocks(path: Path) -> Iterator[bytes]:
     Raises
     ------
     InputError
-        If the file is not there, cannot be read to its end, is not text, or has a line longer than 64 MB.
+        If the file is not there, cannot be read to its end, is not text, has a line longer than 64 MB, or
+        unpacks to a size that no table has.
     """
     with ExitStack() as stack:
-        file = _opened(path, stack)
+        plain, file = _opened(path, stack)
+        unpacked = 0
         try:
-            yield from _whole_lines(file, path)
+            for block in _whole_lines(file, path):
+                unpacked += len(block)
+                if file is not plain:
+                    refuse_ratio(path, plain.tell(), unpacked)
+                yield block
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-            raise InputError(f"{path} cannot be read to its end: {error}. Is the file cut off?") from error
+            # The words of zlib name a number of its own.
+            why = "the packed data are damaged" if isinstance(error, zlib.error) else error
+            raise InputError(f"{path} cannot be read to its end: {why}. Is the file cut off?") from error
         except UnicodeDecodeError as error:
-            raise InputError(f"{path} cannot be read as UTF-16, which its first bytes say: {error}.") from error
+            raise InputError(
+                f"{path} cannot be read as UTF-16, which its first bytes say: {error.reason}."
+            ) from error
 
 
-def _opened(path: Path, stack: ExitStack) -> BinaryIO:
+def lacks_last_line_end(path: Path) -> bool:
+    """Return whether a text has no end of its last line, as one that was cut off; packed ones tell otherwise."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        file.seek(-min(2, path.stat().st_size), 2)
+        end = file.read()
+    packed = any(start.startswith(magic) for magic, _ in _PACKED)
+    return not packed and b"\n" not in end and not end.endswith(b"\r")
+
+
+def _opened(path: Path, stack: ExitStack) -> tuple[BinaryIO, BinaryIO]:
+    """Return the file, and what its bytes unpack to: the same where it is not packed."""
     try:
         plain = stack.enter_context(path.open("rb"))
     except FileNotFoundError as error:
@@ -64,8 +86,8 @@ def _opened(path: Path, stack: ExitStack) -> BinaryIO:
             raise InputError(f"{path} cannot be read: it is {what}.")
     for magic, unpack in _PACKED:
         if start.startswith(magic):
-            return cast("BinaryIO", stack.enter_context(unpack(plain, "rb")))
-    return plain
+            return plain, cast("BinaryIO", stack.enter_context(unpack(plain, "rb")))
+    return plain, plain
 
 
 def _whole_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:

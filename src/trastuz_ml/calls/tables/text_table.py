@@ -24,10 +24,16 @@ MISSING: tuple[str, ...] = (
 )  # fmt: skip
 WORDS = pa.dictionary(pa.int32(), pa.string())
 
+# Bytes parsed together: what fills the processor's cache and no more. A line longer than this is read with care.
+_AT_ONCE = 2 << 20
 _SEPARATORS = ("\t", ",", ";")
 _SAMPLE = 200
 # A line of nothing else holds no row.
 _BLANK = ' \t,;"'
+_BLANK_LINES = (_BLANK + "\n").encode()
+# Comments and blank lines above a header, and bytes of blank lines below it: no table has so many.
+_MOST_LINES_ABOVE = 1_000_000
+_MOST_BLANK_BELOW = 64 << 20
 
 
 class RowError(Exception):
@@ -119,7 +125,7 @@ def open_text_table(
     quoted = separator != "\t" or bool(re.search(r'(^|\t)"[^\t]*"(\t|$)', raw))
     words = tuple(word.strip() for word in _split(raw, separator, quoted=quoted))
     blocks = chain([below], blocks) if below else blocks
-    first, sample = _first_rows(blocks)
+    first, sample = _first_rows(path, blocks)
     if not sample:
         raise InputError(f"{path} has a header but no calls: expected one line for each call.")
     rows = [_split(_text(row), separator, quoted=quoted) for row in sample]
@@ -139,6 +145,8 @@ def _find_header(
             end = block.index(b"\n", start)
             line, begun, start = _text(block[start:end]), start, end + 1
             number += 1
+            if number > _MOST_LINES_ABOVE:
+                raise InputError(f"{path}: the first {_MOST_LINES_ABOVE:,} lines hold no header; it is no table.")
             if "\0" in line:
                 raise InputError(f"{path}, line {number}, cannot be read: it holds a NUL byte; this is no text.")
             if line.startswith("#"):
@@ -172,11 +180,14 @@ def _split(line: str, separator: str, *, quoted: bool = True) -> list[str]:
     return line.split(separator)
 
 
-def _first_rows(blocks: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
+def _first_rows(path: Path, blocks: Iterator[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Return the blocks up to the first row, and the first rows that are not blank."""
     taken: list[bytes] = []
     for block in blocks:
         taken.append(block)
+        if sum(map(len, taken[:-1])) > _MOST_BLANK_BELOW:
+            much = _MOST_BLANK_BELOW >> 20
+            raise InputError(f"{path}: {much} MB of blank lines follow the header; it is no table.")
         lines = (
             block[: 1 << 20].split(b"\n")[:_SAMPLE] if len(block) < 1 << 20 else block.split(b"\n", _SAMPLE)[:-1]
         )
@@ -232,6 +243,9 @@ def parse_block(
     if b"\0" in block:
         raise LineError(block.count(b"\n", 0, block.index(b"\0")), "it holds a NUL byte; this is no text.")
     texts = {place: kind if kind == WORDS else pa.string() for place, kind in types.items()}
+    # To strip a whole block is to copy it; most begin with a row.
+    if not block[:_SAMPLE].strip(_BLANK_LINES) and not block.strip(_BLANK_LINES):
+        return Rows({place: pa.array([], kind) for place, kind in texts.items()}, 0, block.count(b"\n"))
     attempts = () if with_care else (types, texts) if texts != types else (types,)
     for attempt in attempts:
         try:
@@ -243,11 +257,13 @@ def parse_block(
     return _parse_with_care(block, table, texts)
 
 
-def _parse(block: bytes, table: TextTable, types: Mapping[int, pa.DataType]) -> pa.Table:
+def _parse(
+    block: bytes, table: TextTable, types: Mapping[int, pa.DataType], *, at_once: int = _AT_ONCE
+) -> pa.Table:
     names = [str(place) for place in range(len(table.words))]
     return csv.read_csv(
         pa.py_buffer(block),
-        csv.ReadOptions(column_names=names, block_size=len(block) + 1, use_threads=False),
+        csv.ReadOptions(column_names=names, block_size=min(at_once, len(block) + 1), use_threads=False),
         csv.ParseOptions(
             delimiter=table.separator, quote_char='"' if table.quoted else False, ignore_empty_lines=False
         ),
@@ -279,7 +295,7 @@ def _parse_with_care(block: bytes, table: TextTable, types: Mapping[int, pa.Data
         return Rows({place: pa.array([], kind) for place, kind in types.items()}, 0, len(lines), not_utf8=not_utf8)
     text = b"".join(lines[number] + b"\n" for number in kept)
     try:
-        found = _parse(text, table, types)
+        found = _parse(text, table, types, at_once=len(text) + 1)
     except pa.ArrowInvalid as error:
         raise LineError(0, f"the lines from here on are not a table: {error}") from error
     return Rows(_by_place(found, types), found.num_rows, len(lines), np.array(kept, dtype=np.int64), not_utf8)

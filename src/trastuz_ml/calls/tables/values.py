@@ -69,6 +69,12 @@ def chromosomes(column: pa.Array) -> pa.DictionaryArray:
     return recoded(coded, pc.replace_substring_regex(coded.dictionary, pattern="(?i)^chr", replacement=""))
 
 
+def alleles(column: pa.Array) -> pa.DictionaryArray:
+    """Return alleles in capital letters: small ones mark repeats, not other bases."""
+    coded = words(column)
+    return recoded(coded, pc.utf8_upper(coded.dictionary))
+
+
 def texts(column: pa.Array) -> pa.Array:
     """Return a column of texts, cleaned."""
     return clean_texts(column.cast(pa.string()))

@@ -14,7 +14,9 @@ import pyarrow as pa
 from trastuz_ml.calls.tables.text_table import Rows
 from trastuz_ml.errors import InputError
 
-_ROWS_AT_A_TIME = 50_000
+_ROWS_AT_A_TIME, _CELLS_AT_A_TIME = 50_000, 2_000_000
+# The last row that a sheet can have, by Excel's own limit.
+_LAST_ROW = 1_048_576
 # Title lines above a header: no sheet seen has more.
 _TITLE_LINES = 50
 
@@ -83,14 +85,23 @@ def _filled_rows(path: Path, sheet: str | int) -> Iterator[tuple[int, Cells]]:
         with path.open("rb") as file:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             chosen = book.worksheets[sheet] if isinstance(sheet, int) else book[sheet]
+            chosen.reset_dimensions()  # what the sheet says of its size may be wrong, and would cut it off
             for line, row in enumerate(chosen.iter_rows(values_only=True), start=1):
+                _refuse_row(path, sheet, line)
                 if any(cell is not None and cell != "" for cell in row):
                     yield line, row
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}; check the path of the calls.") from error
+    except InputError:
+        raise
     except _DAMAGED as error:
         said = f"it has no such sheet: {error}" if isinstance(error, (KeyError, IndexError)) else str(error)
         raise InputError(f"{path}, sheet {sheet}, cannot be read as a workbook: {said}.") from error
+
+
+def _refuse_row(path: Path, sheet: str | int, line: int) -> None:
+    if line > _LAST_ROW:
+        raise InputError(f"{path}, sheet {sheet}, has rows beyond {_LAST_ROW:,}, which no sheet has.")
 
 
 def _batches(cells: Iterator[tuple[int, Cells]], header_line: int, width: int) -> Iterator[Rows]:
@@ -100,7 +111,7 @@ def _batches(cells: Iterator[tuple[int, Cells]], header_line: int, width: int) -
     for line, row in cells:
         lines.append(line - header_line - 1 - done)
         rows.append((*row, *[None] * (width - len(row)))[:width])
-        if len(rows) == _ROWS_AT_A_TIME:
+        if len(rows) == _ROWS_AT_A_TIME or len(rows) * width >= _CELLS_AT_A_TIME:
             yield _as_rows(rows, lines)
             done, lines, rows = line - header_line, [], []
     if rows:

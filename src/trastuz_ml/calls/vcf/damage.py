@@ -16,6 +16,17 @@ _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000000000
 # What VCF lets a contig be called (VCF 4.3, 1.4.7).
 _CONTIG = re.compile(rb"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 _MARK = b"\xef\xbb\xbf"  # the byte order mark that editors put before UTF-8 text
+_NAMED = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER")
+# What is given the name of a VCF by mistake, by its first bytes.
+_SOMETHING_ELSE = (
+    (b"BZh", "it is packed with bzip2; unpack it, or pack it with bgzip"),
+    (b"\xfd7zXZ\x00", "it is packed with xz; unpack it, or pack it with bgzip"),
+    (b"\x28\xb5\x2f\xfd", "it is packed with zstd; unpack it, or pack it with bgzip"),
+    (b"PK\x03\x04", "it is a zip archive or a workbook; unpack it, or give a workbook the ending .xlsx"),
+    (b"\xff\xfe", "it is text in UTF-16; save it as UTF-8"),
+    (b"\xfe\xff", "it is text in UTF-16; save it as UTF-8"),
+    (b"CRAM", "it holds reads (CRAM), not calls"),
+)
 # Longer lines are not lines: a gigabyte in one is a file made to exhaust memory.
 LONGEST_LINE = 1 << 28
 
@@ -40,17 +51,31 @@ def lacks_newline(path: Path) -> bool:
         return file.read(1) not in (b"\n", b"\r")
 
 
-def first_damage(path: Path) -> str | None:
+def something_else(path: Path) -> str | None:
+    """Return what a file is that is no VCF by its first bytes, and what to do; None where they do not tell."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    return next((what for magic, what in _SOMETHING_ELSE if start.startswith(magic)), None)
+
+
+def first_damage(path: Path, *, most: int | None = None) -> str | None:
     """Return what is wrong with the first malformed line of a VCF text, or None where nothing is found.
 
     Only what stands between the fields is looked at - column counts, NUL bytes, stray header lines, places -
     and whether the file can be read to its end. A BCF file is not looked into.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    most : int, optional
+        Look at no more than so many bytes of records.
     """
-    columns, number = 0, 0
+    columns, number, seen = 0, 0, 0
     try:
         for number, line in enumerate(_lines(path), start=1):
             if number == 1 and (line.startswith(b"BCF") or b"\n" not in line[:LONGEST_LINE]):
-                return None if line.startswith(b"BCF") else "the file is not text, or a single line"
+                return None if line.startswith(b"BCF") else _of_one_line(line)
             if line.removeprefix(_MARK).startswith(b"#CHROM"):
                 if columns:
                     return f"line {number}: a second header. Join VCF files with bcftools concat, not with cat"
@@ -59,8 +84,12 @@ def first_damage(path: Path) -> str | None:
                 wrong = _wrong_with(line, number, columns)
                 if wrong:
                     return f"line {number}: {wrong}"
+                seen += len(line) if columns else 0
+                if most is not None and seen > most:
+                    return None
     except (EOFError, OSError, zlib.error) as error:
-        return f"the compressed data end or are damaged after line {number} ({error})"
+        why = "" if isinstance(error, zlib.error) else f" ({error})"
+        return f"the compressed data end or are damaged after line {number}{why}"
     return None if columns else "there is no line that begins with #CHROM, which names the columns"
 
 
@@ -108,6 +137,12 @@ def line_of_record(path: Path, record: int) -> tuple[int, bytes, bytes] | None:
     return None
 
 
+def _of_one_line(line: bytes) -> str:
+    if b"\0" not in line and line.count(b"\r") > 1:
+        return "its lines end with carriage returns alone, as on old Macs; save it with plain line ends"
+    return "the file is not text, or a single line"
+
+
 def _wrong_with(line: bytes, number: int, columns: int) -> str | None:
     if b"\0" in line:
         return "it holds NUL bytes, which no text does; the file is damaged"
@@ -123,10 +158,22 @@ def _wrong_with(line: bytes, number: int, columns: int) -> str | None:
     if found != columns:
         cut = "" if line.endswith(b"\n") else "; the file is cut off"
         return f"{found} field{'s' if found > 1 else ''}, but the header has {columns}{cut}"
-    place = line.split(b"\t", 2)[1]
-    if not place.isdigit() or int(place) >= 1 << 31:
+    words = line.split(b"\t", 7)[:7]
+    place = words[1]
+    if not place.isdigit() or len(place) > 10 or int(place) >= 1 << 31:
         return f"POS is '{place[:40].decode(errors='replace')}', which is no position"
+    for name, word in zip(_NAMED, words, strict=False):
+        if _not_utf8(word):
+            return f"{name} is '{word[:40].decode(errors='replace')}', which is not text in UTF-8"
     return None
+
+
+def _not_utf8(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _wrong_in_header(line: bytes, number: int) -> str | None:
@@ -134,7 +181,7 @@ def _wrong_in_header(line: bytes, number: int) -> str | None:
     if number == 1 and (wrong_version or not line.removeprefix(_MARK).startswith(b"#")):
         shown = line[:40].decode(errors="replace").strip()
         return f"expected ##fileformat=VCFv4.x, found '{shown}'"
-    if not line.startswith(b"#"):
+    if not line.removeprefix(_MARK).startswith(b"#"):
         return "expected a header line, which begins with #; there was no #CHROM line before it"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 # What a field holds for one sample: numbers, None where one is missing; None where the field is.
@@ -11,6 +12,7 @@ Numbers = Sequence[float | None]
 Field = Callable[[str], "Numbers | None"]
 # Reads of each alternative, and of all alleles together.
 _Counted = tuple[Numbers, float | None]
+_Way = Callable[[Field, str, Sequence[str]], "_Counted | None"]
 
 
 class ReadCounts(NamedTuple):
@@ -49,11 +51,12 @@ def read_counts(names: Sequence[str], field: Field, ref: str, alts: Sequence[str
     >>> read_counts(list(fields), fields.get, "C", ["T"])
     [ReadCounts(depth=40, alt_reads=10, vaf=0.25)]
     """
-    alt_reads, together = _counted(names, field, ref, alts)
+    alt_reads, together = _counted(_ways(tuple(names)), field, ref, alts)
     depth = _first(field, ("FDP", "DP") if "FAO" in names else _DEPTHS, names)
-    if depth is None or depth < max((reads for reads in alt_reads if reads is not None), default=0):
+    given = [reads for reads in alt_reads if reads is not None]
+    if depth is None or depth < max(given, default=0):
         depth = together
-    fractions = None if all(reads is not None for reads in alt_reads) else _fractions(names, field, alts)
+    fractions = None if len(given) == len(alt_reads) else _fractions(names, field, alts)
     return [
         _one_allele(depth, reads, fractions[index] if fractions else None) for index, reads in enumerate(alt_reads)
     ]
@@ -112,13 +115,18 @@ def _one_allele(depth: float | None, reads: float | None, fraction: float | None
     )
 
 
-def _counted(names: Sequence[str], field: Field, ref: str, alts: Sequence[str]) -> _Counted:
-    for needed, way in _WAYS:
-        if needed in names:
-            counted = way(field, ref, alts)
-            if counted is not None:
-                return counted
+def _counted(ways: Sequence[_Way], field: Field, ref: str, alts: Sequence[str]) -> _Counted:
+    for way in ways:
+        counted = way(field, ref, alts)
+        if counted is not None:
+            return counted
     return [None] * len(alts), None
+
+
+@lru_cache(maxsize=1024)
+def _ways(names: tuple[str, ...]) -> tuple[_Way, ...]:
+    """Return the ways of counting that records with these fields allow; a file has few such sets."""
+    return tuple(way for needed, way in _WAYS if needed in names)
 
 
 def _first(field: Field, wanted: Sequence[str], names: Sequence[str] | None = None) -> float | None:
@@ -138,8 +146,7 @@ def _fractions(names: Sequence[str], field: Field, alts: Sequence[str]) -> Numbe
 
 
 def _total(*numbers: float | None) -> float | None:
-    given = [number for number in numbers if number is not None]
-    return sum(given) if len(given) == len(numbers) else None
+    return None if None in numbers else sum(numbers)  # type: ignore[arg-type]
 
 
 def _flow_corrected(field: Field, ref: str, alts: Sequence[str]) -> _Counted | None:
@@ -214,7 +221,7 @@ def _alternative_depths(field: Field, ref: str, alts: Sequence[str]) -> _Counted
     return (reads, None) if reads and len(reads) == len(alts) else None
 
 
-_WAYS: tuple[tuple[str, Callable[[Field, str, Sequence[str]], _Counted | None]], ...] = (
+_WAYS: tuple[tuple[str, _Way], ...] = (
     ("FAO", _flow_corrected),
     ("RD", _varscan),
     ("AD", _allele_depths),

@@ -17,11 +17,18 @@ from cyvcf2.cyvcf2 import set_htslib_log_level
 from trastuz_ml.calls.annotation.find import find_annotation
 from trastuz_ml.calls.genome_build import build_of_header
 from trastuz_ml.calls.reading import ReadFile, Reading
-from trastuz_ml.calls.vcf.damage import blank_records, contig_names, first_damage, lacks_end, line_of_record
+from trastuz_ml.calls.vcf.damage import (
+    blank_records,
+    contig_names,
+    first_damage,
+    lacks_end,
+    line_of_record,
+    something_else,
+)
 from trastuz_ml.calls.vcf.first_line import with_first_line
 from trastuz_ml.calls.vcf.population_frequency import frequency_fields
 from trastuz_ml.calls.vcf.rows import Layout, Tally, candidates
-from trastuz_ml.calls.vcf.table import calls_table, findings_of, rows_table
+from trastuz_ml.calls.vcf.table import calls_table, findings_of, rows_table, wanted_columns
 from trastuz_ml.calls.vcf.tumor_sample import find_tumors
 from trastuz_ml.errors import InputError
 from trastuz_ml.findings import Finding
@@ -30,6 +37,11 @@ from trastuz_ml.schema import ROWS, join_tables
 _MENDED = (
     "files begin without the line ##fileformat=VCFv4.x, or with a byte order mark; they are read as version 4.2"
 )
+_OVERLOOKED = (
+    "files have lines that are not as their header says: what lies behind the last column, or behind a NUL byte, "
+    "is not read"
+)
+_LOOKED_AT = 1 << 20  # bytes of records, at the beginning of a file
 _CONTIG = re.compile(r"^##contig=<.*?\bID=([^,>]+)", re.MULTILINE)
 _CHROMOSOMES = {f"{chr}{name}" for chr in ("", "chr") for name in (*map(str, range(1, 23)), "X", "Y", "M", "MT")}
 _INFO = re.compile(r'^##INFO=<ID=([^,>]+)(?:.*?Description="(.*)")?', re.MULTILINE)
@@ -61,25 +73,28 @@ def read_vcf(path: Path, reading: Reading) -> ReadFile:
         is the tumour; the message gives the line, or the place and the number of the record.
     """
     path = Path(path)
-    _refuse_no_file(path)
     set_htslib_log_level(0)  # what htslib has to say goes into the message, not to the terminal
     try:
+        _refuse_no_file(path)
         with with_first_line(path) as readable:
             return _read(_open(readable, path), path, reading, mended=readable != path)
+    except UnicodeDecodeError as error:
+        why = first_damage(path) or f"it holds text that is not UTF-8 ({error.reason})"
+        raise InputError(f"{path} cannot be read: {why}. Make it again, or save it as UTF-8.") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _read(opened: Any, path: Path, reading: Reading, *, mended: bool) -> ReadFile:
     header = opened.raw_header
     _declare_contigs(opened, header, path)
-    described = dict(_INFO.findall(header))
+    described, names = dict(_INFO.findall(header)), frozenset(wanted_columns(reading))
     layout = Layout(
         path,
-        find_annotation(described, reading.annotation, path),
+        find_annotation(described, reading.annotation, path, names),
         find_tumors(_samples(opened, path), header, reading, path),
-        counts=_counts_wanted(reading),
-        frequencies=frequency_fields(described) if _frequency_wanted(reading) else (),
+        counts=not names.isdisjoint(("vaf", "depth", "alt_reads")),
+        frequencies=frequency_fields(described) if "population_frequency" in names else (),
         status="ID=SS," in header,
     )
     build = _build(header, path)
@@ -90,17 +105,11 @@ def _read(opened: Any, path: Path, reading: Reading, *, mended: bool) -> ReadFil
     findings = [*layout.tumors.findings, *findings_of(tally, layout, empty_file=empty_file)]
     if mended:
         findings.append(Finding("note", "no-fileformat", _MENDED, where=path.name))
+    # What htslib refuses has ended in an error; this is what it overlooks. To look at all records would take as
+    # long as reading them, and a program that writes such lines writes them from the beginning.
+    if odd := first_damage(path, most=_LOOKED_AT):
+        findings.append(Finding("warning", "odd-lines", _OVERLOOKED, where=f"{path.name}, {odd}"))
     return ReadFile(calls, dropped, tuple(findings), build, _says_simulated(header))
-
-
-def _counts_wanted(reading: Reading) -> bool:
-    filters = reading.filters
-    declared = filters.min_depth > 0 or filters.min_alt_reads > 0 or filters.min_vaf > 0
-    return declared or any(reading.wants(name) for name in ("vaf", "depth", "alt_reads"))
-
-
-def _frequency_wanted(reading: Reading) -> bool:
-    return reading.filters.max_population_frequency < 1 or reading.wants("population_frequency")
 
 
 def _build(header: str, path: Path) -> str | None:
@@ -123,6 +132,9 @@ def _refuse_no_file(path: Path) -> None:
         raise InputError(f"Expected a VCF or BCF file at {path}, found {what}; check the path of the calls.")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty: expected a VCF file, which begins with ##fileformat=VCFv4.x.")
+    # htslib ends the process over some of these.
+    if other := something_else(path):
+        raise InputError(f"{path} cannot be read as VCF: {other}.")
     if lacks_end(path):
         raise InputError(
             f"{path} lacks the end mark of bgzip, so it was cut off: copy it again. If it is known to be "
@@ -154,7 +166,9 @@ def _samples(opened: Any, path: Path) -> list[str]:
     try:
         return list(opened.samples)
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: the names of its sample columns are not UTF-8 text: {error}.") from error
+        raise InputError(
+            f"{path}: the names of its sample columns are not UTF-8 text ({error.reason})."
+        ) from error
 
 
 def _records(opened: Any, path: Path) -> Iterator[Any]:

@@ -34,17 +34,17 @@ EVERYONE = -1
 # htslib marks a missing integer, and the end of a shorter vector, by the two lowest numbers.
 _MISSING_INTEGERS = -2147483646
 _BASES = frozenset("ACGTN")
+_LAST_POSITION = (1 << 31) - 1
 # Somatic status, of SomaticSniper, MuSE and VarScan: what is inherited is no somatic call, nor is the loss
 # of the other copy of an inherited allele.
 _STATUS = {0: NOT_CARRIED, 1: GERMLINE, 3: GERMLINE}
 
 
 # One call before the filters. A plain tuple: there are as many as calls.
-Candidate = tuple[
-    int, str, int, str, str, "str | None", GeneEffect, "int | None", "int | None", "float | None", "float | None"
-]
+Candidate = tuple[Any, ...]
 CANDIDATE = (
-    "tumor", "chrom", "pos", "ref", "alt", "filter", "effect", "depth", "alt_reads", "vaf", "population_frequency",
+    "tumor", "chrom", "pos", "ref", "alt", "filter", "depth", "alt_reads", "vaf", "frequency_in_info",
+    *GeneEffect._fields,
 )  # fmt: skip
 
 
@@ -118,18 +118,19 @@ def candidates(records: Iterable[Any], layout: Layout, tally: Tally) -> Iterator
 
 
 def _of_one(records: Iterable[Any], layout: Layout, tally: Tally) -> Iterator[Candidate]:
-    genes_of, rows, chroms = _genes_of(layout, tally), tally.rows, _Chromosomes()
+    genes_of, rows, chroms = _genes_of(layout), tally.rows, _Chromosomes()
     carried_in = _carriage(layout, tally)
     for number, record in enumerate(records, start=1):
         alts = record.ALT
         if not alts:
             rows[0, NO_ALTERNATIVE] += not is_blank(record, layout.path)
             continue
-        genes = genes_of(record, alts, number)
+        ref = record.REF
+        genes = genes_of(record, ref, alts, number)
         carried, otherwise = carried_in(record, len(alts), number)
-        counts = None
+        counts: Sequence[ReadCounts] | None = None if layout.counts else [NOTHING] * len(alts)
         for index, effects in enumerate(genes):
-            form = _form(record, alts[index], number, layout.path)
+            form = _form(record, ref, alts[index], number, layout.path)
             if isinstance(form, str):
                 rows[0, form] += 1
             elif carried is not None and index + 1 not in carried:
@@ -140,16 +141,15 @@ def _of_one(records: Iterable[Any], layout: Layout, tally: Tally) -> Iterator[Ca
             else:
                 if counts is None:
                     counts = _counts(record, alts, layout)
-                chrom, words = chroms[record.CHROM], ";".join(record.FILTERS) or None
-                pos, ref, alt = form
-                depth, reads, vaf = counts[index]
-                common = _frequency(record, index, alts, layout)
+                words = ";".join(record.FILTERS) or None
+                common = _frequency(record, index, alts, layout) if layout.frequencies else None
+                site = (0, chroms[record.CHROM], *form, words, *counts[index], common)
                 for effect in effects:
-                    yield 0, chrom, pos, ref, alt, words, effect, depth, reads, vaf, common
+                    yield site + effect
 
 
 def _of_many(records: Iterable[Any], layout: Layout, tally: Tally) -> Iterator[Candidate]:
-    genes_of, rows, chroms = _genes_of(layout, tally), tally.rows, _Chromosomes()
+    genes_of, rows, chroms = _genes_of(layout), tally.rows, _Chromosomes()
     columns = np.array(layout.tumors.columns)
     carried_rows, considered = np.zeros(len(columns), dtype=np.int64), 0
     for number, record in enumerate(records, start=1):
@@ -158,8 +158,9 @@ def _of_many(records: Iterable[Any], layout: Layout, tally: Tally) -> Iterator[C
             rows[EVERYONE, NO_ALTERNATIVE] += not is_blank(record, layout.path)
             continue
         genotypes = _genotypes(record, columns, len(alts), number, layout, tally)
-        for index, effects in enumerate(genes_of(record, alts, number)):
-            form = _form(record, alts[index], number, layout.path)
+        ref = record.REF
+        for index, effects in enumerate(genes_of(record, ref, alts, number)):
+            form = _form(record, ref, alts[index], number, layout.path)
             if isinstance(form, str):
                 rows[EVERYONE, form] += 1
                 continue
@@ -170,13 +171,12 @@ def _of_many(records: Iterable[Any], layout: Layout, tally: Tally) -> Iterator[C
                 _not_annotated(carriers, record, number, tally)
                 continue
             chrom, words = chroms[record.CHROM], ";".join(record.FILTERS) or None
-            pos, ref, alt = form
-            common = _frequency(record, index, alts, layout)
+            common = _frequency(record, index, alts, layout) if layout.frequencies else None
             counts_of = _counts_of_columns(record, alts, layout)
             for tumor in carriers.tolist():
-                depth, reads, vaf = counts_of(columns[tumor])[index]
+                site = (tumor, chrom, *form, words, *counts_of(columns[tumor])[index], common)
                 for effect in effects:
-                    yield tumor, chrom, pos, ref, alt, words, effect, depth, reads, vaf, common
+                    yield site + effect
     for tumor, carried in enumerate(carried_rows.tolist()):
         rows[tumor, NOT_CARRIED] += considered - carried
 
@@ -195,26 +195,28 @@ class _Chromosomes(dict[str, str]):
         return self[name]
 
 
-def _form(record: Any, alt: str, number: int, path: Path) -> tuple[int, str, str] | str:
-    ref = record.REF
+def _form(record: Any, ref: str, alt: str, number: int, path: Path) -> tuple[int, str, str] | str:
+    pos = record.start + 1  # POS itself is cut to 32 bits
+    if pos > _LAST_POSITION:
+        raise InputError(f"{path}, {record.CHROM} (record {number}): POS is {pos}, which is no position.")
     if ref in _BASES and alt in _BASES and ref != alt:  # the many substitutions need no work
-        return record.POS, ref, alt
+        return pos, ref, alt
     try:
-        return maf_form(record.POS, ref, alt)
+        return maf_form(pos, ref, alt)
     except ValueError as error:
         raise InputError(f"{path}, {place(record, number)}: {error}.") from error
 
 
-def _genes_of(layout: Layout, tally: Tally) -> Callable[[Any, Sequence[str], int], list[list[GeneEffect]]]:
+def _genes_of(layout: Layout) -> Callable[[Any, str, Sequence[str], int], list[list[GeneEffect]]]:
     """Return what gives the genes of each alternative of a record."""
     name, genes = layout.annotation.field, layout.annotation.genes
 
-    def genes_of(record: Any, alts: Sequence[str], number: int) -> list[list[GeneEffect]]:
+    def genes_of(record: Any, ref: str, alts: Sequence[str], number: int) -> list[list[GeneEffect]]:
         text = record.INFO.get(name)
         if type(text) is not str:
             return [[] for _ in alts]
         try:
-            return genes(text, record.REF, alts)
+            return genes(text, ref, alts)
         except InputError as error:
             raise InputError(f"{layout.path}, {place(record, number)}: {error}") from error
 
@@ -234,19 +236,18 @@ def _carriage(layout: Layout, tally: Tally) -> Callable[[Any, int, int], _Carrie
         return lambda record, alternatives, number: (None, NOT_CARRIED)
     column = tumors.columns[0]
     named = _Alleles()
+    look_at_status = layout.status and tumors.paired
 
     def carried(record: Any, alternatives: int, number: int) -> _Carried:
-        names = record.FORMAT
-        if not names:
-            _refuse_ragged(layout.path)
-        if layout.status and tumors.paired and (fate := _status(record, names, column)):
+        if look_at_status and (fate := _status(record, column, layout.path)):
             return frozenset(), fate
-        if "GT" not in names:
+        try:
+            alleles, highest = named[tuple(record.genotype.alleles(column))]
+        except Exception:  # noqa: BLE001 - cyvcf2 raises the bare class where a record has no genotypes
+            _refuse_unreadable(record, number, layout.path)
             if not tumors.paired:
                 tally.notice(NO_GENOTYPE, record, number)
             return None, NOT_CARRIED
-        *called, _ = record.genotypes[column]  # the last is the phase
-        alleles, highest = named[tuple(called)]
         if highest > alternatives:
             _refuse_genotype(record, number, layout.path, highest, alternatives)
         if not alleles and tumors.paired:
@@ -266,8 +267,11 @@ class _Alleles(dict[tuple[int, ...], tuple[frozenset[int], int]]):
         return self[called]
 
 
-def _status(record: Any, names: Sequence[str], column: int) -> str | None:
+def _status(record: Any, column: int, path: Path) -> str | None:
     """Return the fate of a record whose somatic status, of the tumour or of the record, is no somatic one."""
+    names = record.FORMAT
+    if not names:
+        _refuse_ragged(path)
     value = record.format("SS")[column] if "SS" in names else record.INFO.get("SS")
     if isinstance(value, np.ndarray):
         value = value[0]
@@ -301,6 +305,18 @@ def _refuse_genotype(record: Any, number: int, path: Path, allele: int, alternat
     )
 
 
+def _refuse_unreadable(record: Any, number: int, path: Path) -> None:
+    """Refuse a record whose genotypes are not absent, but cannot be read."""
+    names = record.FORMAT
+    if not names:
+        _refuse_ragged(path)
+    if "GT" in names:
+        raise InputError(
+            f"{path}, {place(record, number)}: its genotypes cannot be read. The header must declare GT with "
+            "Number=1 and Type=String."
+        )
+
+
 def is_blank(record: Any, path: Path) -> bool:
     """Return whether a record without alleles is an empty line.
 
@@ -322,8 +338,6 @@ def _refuse_ragged(path: Path) -> None:
 
 
 def _counts(record: Any, alts: Sequence[str], layout: Layout) -> Sequence[ReadCounts]:
-    if not layout.counts:
-        return [NOTHING] * len(alts)
     if not layout.tumors.columns:
         return site_counts(partial(_info_numbers, record), alts)
     return _counts_of_columns(record, alts, layout)(layout.tumors.columns[0])
@@ -366,6 +380,4 @@ def _info_numbers(record: Any, name: str) -> Numbers | None:
 
 
 def _frequency(record: Any, index: int, alts: Sequence[str], layout: Layout) -> float | None:
-    if not layout.frequencies:
-        return None
     return population_frequency(layout.frequencies, record.INFO.get, index, len(alts))

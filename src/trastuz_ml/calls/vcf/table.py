@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from operator import itemgetter
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from trastuz_ml.calls.annotation.gene_effect import GeneEffect
 from trastuz_ml.calls.filters import apply_filters
 from trastuz_ml.calls.reading import Reading
 from trastuz_ml.calls.vcf.damage import lacks_newline
@@ -60,9 +58,10 @@ def calls_table(found: Iterator[Candidate], layout: Layout, reading: Reading) ->
     dropped : pandas.DataFrame
         By :data:`trastuz_ml.schema.ROWS`.
     """
-    names = _columns(reading)
+    names = wanted_columns(reading)
     kept, dropped = [], []
-    while block := list(islice(found, _AT_A_TIME)):
+    # One list of values and no tuples: the interpreter looks through what holds other objects ever again.
+    while block := list(chain.from_iterable(islice(found, _AT_A_TIME))):
         passing, failing = apply_filters(_frame(block, layout, names), reading.filters)
         kept.append(passing)
         dropped.append(failing)
@@ -109,7 +108,7 @@ def findings_of(tally: Tally, layout: Layout, *, empty_file: bool) -> Iterator[F
         )
 
 
-def _columns(reading: Reading) -> list[str]:
+def wanted_columns(reading: Reading) -> list[str]:
     """Return the columns of the calls table that are wanted, or that a filter looks at."""
     filters = reading.filters
     looked_at = {
@@ -122,28 +121,21 @@ def _columns(reading: Reading) -> list[str]:
     return [name for name in CALLS.names if reading.wants(name) or name in _ALWAYS or looked_at.get(name)]
 
 
-def _frame(block: Sequence[Candidate], layout: Layout, names: Sequence[str]) -> pd.DataFrame:
-    effects = _nth(block, CANDIDATE.index("effect"))
-    kinds = {column.name: column.kind for column in CALLS.columns}
-    made: dict[str, Any] = {
-        "patient": pd.Categorical.from_codes(np.array(_nth(block, 0)), list(layout.tumors.patients)),
-        "file": pd.Categorical.from_codes(np.zeros(len(block), dtype=np.int8), [layout.path.name]),
+def _frame(block: list[Any], layout: Layout, names: Sequence[str]) -> pd.DataFrame:
+    """Return a table of candidates that follow one another in one list."""
+    width = len(CANDIDATE)
+    values = {name: block[place::width] for place, name in enumerate(CANDIDATE)}
+    if "population_frequency" in names:
+        by_annotator, by_info = values["population_frequency"], values["frequency_in_info"]
+        values["population_frequency"] = _highest(by_annotator, by_info) if layout.frequencies else by_annotator
+    made = {
+        "patient": pd.Categorical.from_codes(np.array(values["tumor"]), list(layout.tumors.patients)),
+        "file": pd.Categorical.from_codes(np.zeros(len(values["tumor"]), dtype=np.int8), [layout.path.name]),
     }
-    for name in names:
-        if name == "population_frequency":
-            values = _highest(_nth(effects, GeneEffect._fields.index(name)), _nth(block, CANDIDATE.index(name)))
-        elif name in CANDIDATE and name != "effect":
-            values = _nth(block, CANDIDATE.index(name))
-        elif name not in made:
-            values = _nth(effects, GeneEffect._fields.index(name))
-        else:
-            continue
-        made[name] = _values(values, kinds[name])
-    return pd.DataFrame({name: made[name] for name in names})
-
-
-def _nth(rows: Sequence[Sequence[Any]], place: int) -> list[Any]:
-    return list(map(itemgetter(place), rows))
+    kinds = {column.name: column.kind for column in CALLS.columns}
+    return pd.DataFrame(
+        {name: made[name] if name in made else _values(values[name], kinds[name]) for name in names}
+    )
 
 
 def _highest(by_annotator: Sequence[float | None], by_info: Sequence[float | None]) -> list[float | None]:

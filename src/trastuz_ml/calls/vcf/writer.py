@@ -47,7 +47,12 @@ _HEADER = """\
 
 
 def write_vcf(
-    calls_of_one_patient: pd.DataFrame, path: str | Path, *, patient: str, comment: str | None = None
+    calls_of_one_patient: pd.DataFrame,
+    path: str | Path,
+    *,
+    patient: str,
+    comment: str | None = None,
+    build: str | None = None,
 ) -> None:
     """Write one patient's calls as VCF 4.2 with VEP's ``CSQ``, sorted by contig and position.
 
@@ -67,6 +72,8 @@ def write_vcf(
         Name of the sample column.
     comment : str, optional
         Text for ``##comment`` lines.
+    build : str, optional
+        Genome build of the positions, for the ``##reference`` line.
 
     Raises
     ------
@@ -94,14 +101,16 @@ def write_vcf(
         raise InputError(f"{path}: expected calls of {patient} only, found one of {others.iloc[0]}.")
     records = _records(calls, path)
     with whole_file(path) as partial, partial.open("wb") as file:
-        for line in (*_header(calls, patient, comment), *records):
+        for line in (*_header(calls, patient, comment, build), *records):
             file.write(f"{line}\n".encode())
 
 
-def _header(calls: pd.DataFrame, patient: str, comment: str | None) -> Iterator[str]:
+def _header(calls: pd.DataFrame, patient: str, comment: str | None, build: str | None) -> Iterator[str]:
     yield "##fileformat=VCFv4.2"
     for line in (comment or "").splitlines():
         yield f"##comment={line}"
+    if build is not None:
+        yield f"##reference={build}"
     yield from _HEADER.format(csq="|".join(CSQ_FIELDS)).splitlines()
     words = {word for words in calls["filter"].dropna().unique() for word in _filter_words(words)}
     for word in sorted(words - {"PASS", "."}):
