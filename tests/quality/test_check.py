@@ -27,7 +27,7 @@ def test_check__a_simulated_cohort_has_no_errors_and_no_relatives():
         assert "error" not in severities(found)
         assert {finding.code for finding in found} <= {
             "class-balance", "class-small", "class-tiny", "genes-of-one-response", "burden-high", "burden-low",
-            "too-few-to-compare",
+            "too-few-to-compare", "burden-with-response",
         }  # fmt: skip
 
 

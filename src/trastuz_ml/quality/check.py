@@ -9,6 +9,7 @@ from trastuz_ml.cohort.cohort import Cohort, Source
 from trastuz_ml.findings import Finding, name_some
 from trastuz_ml.quality.burden_outliers import burden_outliers
 from trastuz_ml.quality.confounding import class_balance, confounded_with_response
+from trastuz_ml.quality.covariates import burden_with_response, missing_covariates
 from trastuz_ml.quality.one_response_genes import one_response_genes
 from trastuz_ml.quality.relatedness import related_patients
 from trastuz_ml.schema import NONSILENT
@@ -50,6 +51,8 @@ def check_cohort(
         *class_balance(cohort),
         *confounded_with_response(cohort),
         *burden_outliers(cohort, effects),
+        *burden_with_response(cohort, effects),
+        *missing_covariates(cohort),
         *one_response_genes(cohort, effects),
     ]
 
