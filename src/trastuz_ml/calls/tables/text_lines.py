@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from trastuz_ml.calls.expansion import refuse_ratio
 from trastuz_ml.errors import InputError
@@ -72,7 +72,7 @@ def lacks_last_line_end(path: Path) -> bool:
     return not packed and b"\n" not in end and not end.endswith(b"\r")
 
 
-def _opened(path: Path, stack: ExitStack) -> tuple[BinaryIO, BinaryIO]:
+def _opened(path: Path, stack: ExitStack) -> tuple[io.BufferedIOBase, io.BufferedIOBase]:
     """Return the file, and what its bytes unpack to: the same where it is not packed."""
     try:
         plain = stack.enter_context(path.open("rb"))
@@ -86,36 +86,40 @@ def _opened(path: Path, stack: ExitStack) -> tuple[BinaryIO, BinaryIO]:
             raise InputError(f"{path} cannot be read: it is {what}.")
     for magic, unpack in _PACKED:
         if start.startswith(magic):
-            return plain, cast("BinaryIO", stack.enter_context(unpack(plain, "rb")))
+            return plain, cast("io.BufferedIOBase", stack.enter_context(unpack(plain, "rb")))
     return plain, plain
 
 
-def _whole_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _whole_lines(file: io.BufferedIOBase, path: Path) -> Iterator[bytes]:
     chunk = file.read(FIRST_BLOCK)
     if chunk.startswith(_WIDE):
-        file = cast("BinaryIO", io.BufferedReader(_FromUtf16(file, chunk), BLOCK))
+        file = cast("io.BufferedIOBase", io.BufferedReader(_FromUtf16(file, chunk), BLOCK))
         chunk = file.read(FIRST_BLOCK)
     rest = b""
     chunk = chunk.removeprefix(codecs.BOM_UTF8)
-    while chunk:
-        end = _last_line_end(chunk)
-        if not end and len(rest) + len(chunk) > LONGEST_LINE:
+    # The same memory is read into again and again: fresh memory for each block takes as long as the reading.
+    buffer = bytearray(BLOCK)
+    lines: bytes | bytearray = chunk
+    size = len(chunk)
+    while size:
+        end = _last_line_end(lines, size)
+        if not end and len(rest) + size > LONGEST_LINE:
             raise InputError(
                 f"{path}: a line is longer than {LONGEST_LINE >> 20} MB; a table has one line for each call."
             )
         if end:
-            yield _with_plain_ends(b"".join((rest, memoryview(chunk)[:end])))
-            rest = chunk[end:]
+            yield _with_plain_ends(b"".join((rest, memoryview(lines)[:end])))
+            rest = bytes(lines[end:size])
         else:
-            rest += chunk
-        chunk = file.read(BLOCK)
+            rest += lines[:size]
+        lines, size = buffer, file.readinto(buffer)
     if rest:
         yield _with_plain_ends(rest + b"\n")
 
 
-def _last_line_end(chunk: bytes) -> int:
+def _last_line_end(lines: bytes | bytearray, size: int) -> int:
     # A carriage return at the very end may be the first half of \r\n.
-    return chunk.rfind(b"\n") + 1 or chunk.rfind(b"\r", 0, -1) + 1
+    return lines.rfind(b"\n", 0, size) + 1 or lines.rfind(b"\r", 0, size - 1) + 1
 
 
 def _with_plain_ends(lines: bytes) -> bytes:
@@ -128,7 +132,7 @@ def _with_plain_ends(lines: bytes) -> bytes:
 class _FromUtf16(io.RawIOBase):
     """UTF-16 bytes, read as UTF-8."""
 
-    def __init__(self, file: BinaryIO, start: bytes) -> None:
+    def __init__(self, file: io.BufferedIOBase, start: bytes) -> None:
         self._file = file
         self._decoder = codecs.getincrementaldecoder("utf-16")()
         self._ready = self._recoded(start)

@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from trastuz_ml.calls.vcf.damage import (
     line_of_record,
     something_else,
 )
+from trastuz_ml.calls.vcf.fields import fields_differ
 from trastuz_ml.calls.vcf.first_line import with_first_line
 from trastuz_ml.calls.vcf.population_frequency import frequency_fields
 from trastuz_ml.calls.vcf.rows import Layout, Tally, candidates
@@ -77,7 +79,9 @@ def read_vcf(path: Path, reading: Reading) -> ReadFile:
     try:
         _refuse_no_file(path)
         with with_first_line(path) as readable:
-            return _read(_open(readable, path), path, reading, mended=readable != path)
+            opened = _open(readable, path)
+            with ThreadPoolExecutor(1) as beside:
+                return _read(opened, path, reading, beside.submit(fields_differ, path), mended=readable != path)
     except UnicodeDecodeError as error:
         why = first_damage(path) or f"it holds text that is not UTF-8 ({error.reason})"
         raise InputError(f"{path} cannot be read: {why}. Make it again, or save it as UTF-8.") from error
@@ -85,7 +89,7 @@ def read_vcf(path: Path, reading: Reading) -> ReadFile:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _read(opened: Any, path: Path, reading: Reading, *, mended: bool) -> ReadFile:
+def _read(opened: Any, path: Path, reading: Reading, uneven: Future[bool], *, mended: bool) -> ReadFile:
     header = opened.raw_header
     _declare_contigs(opened, header, path)
     described, names = dict(_INFO.findall(header)), frozenset(wanted_columns(reading))
@@ -105,9 +109,8 @@ def _read(opened: Any, path: Path, reading: Reading, *, mended: bool) -> ReadFil
     findings = [*layout.tumors.findings, *findings_of(tally, layout, empty_file=empty_file)]
     if mended:
         findings.append(Finding("note", "no-fileformat", _MENDED, where=path.name))
-    # What htslib refuses has ended in an error; this is what it overlooks. To look at all records would take as
-    # long as reading them, and a program that writes such lines writes them from the beginning.
-    if odd := first_damage(path, most=_LOOKED_AT):
+    # What htslib refuses has ended in an error; this is what it overlooks.
+    if odd := first_damage(path, most=None if uneven.result() else _LOOKED_AT):
         findings.append(Finding("warning", "odd-lines", _OVERLOOKED, where=f"{path.name}, {odd}"))
     return ReadFile(calls, dropped, tuple(findings), build, _says_simulated(header))
 
