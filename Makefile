@@ -46,7 +46,7 @@ browser:
 		apt-get -qq update >/dev/null && apt-get -qq install -y chromium >/dev/null || echo "Chromium could not be installed; its test will be skipped."; \
 	else echo "No Chromium and no right to install it: its test will be skipped."; fi
 
-bench: $(READY)  ## measure start-up, and reading beside other ways (about 20 minutes, 5 GB of disk); prints it
+bench: $(READY)  ## measure start-up, and reading beside other ways (about 10 minutes, 5 GB of disk); prints it
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/reading.py
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ import pyarrow as pa
 from trastuz_ml.calls.tables.rows import Calls, effect_of_word
 from trastuz_ml.schema import CALLS, ROWS, conform, empty, join_tables
 
-_Part = TypeVar("_Part")
 # Blocks that share most of their words: their words are looked up together.
 _TOGETHER = 32
+# So many rows are renumbered together: memory stays flat, however many there are.
+_AT_ONCE = 1 << 20
 
 
 class Joined:
@@ -30,7 +31,7 @@ class Joined:
     def __init__(self, file: str) -> None:
         self._file = file
         self._waiting: list[Calls] = []
-        self._columns: dict[str, _Words | _Values] = {}
+        self._columns: dict[str, _Words | _Whole | _Others] = {}
         self._dropped: list[pd.DataFrame] = []
         self._height = 0
         self.builds: frozenset[str] = frozenset()
@@ -69,9 +70,32 @@ class Joined:
         for name in (name for name in CALLS.names if waiting and name in waiting[0].columns):
             parts = [calls.columns[name] for calls in waiting]
             if name not in self._columns:
-                is_word = pa.types.is_dictionary(parts[0].type)
-                self._columns[name] = _Words() if is_word else _Values(wide=name != "pos")
+                self._columns[name] = _column(name, parts[0].type)
             self._columns[name].add(parts)
+
+
+class _Growing:
+    """Numbers that come by and by, in one array that grows at its end: large ones grow where they are."""
+
+    def __init__(self, kind: npt.DTypeLike) -> None:
+        self._room = np.empty(0, dtype=kind)
+        self._size = 0
+
+    def add(self, numbers: npt.NDArray[Any]) -> None:
+        end = self._size + len(numbers)
+        if end > len(self._room):
+            self._room.resize(max(end, len(self._room) * 3 // 2), refcheck=False)
+        self._room[self._size : end] = numbers
+        self._size = end
+
+    def widen(self, kind: npt.DTypeLike) -> None:
+        """Make room for larger numbers."""
+        if self._room.dtype != kind:
+            self._room = self._room.astype(kind)
+
+    def array(self) -> npt.NDArray[Any]:
+        self._room.resize(self._size, refcheck=False)
+        return self._room
 
 
 class _Words:
@@ -79,66 +103,70 @@ class _Words:
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
-        self._rows: list[npt.NDArray[np.signedinteger]] = []
+        self._rows = _Growing(np.int8)
 
     def add(self, parts: list[pa.DictionaryArray]) -> None:
         column = pa.chunked_array(parts).unify_dictionaries()
         words = column.chunk(0).dictionary.to_pylist()
         known = [self._places.setdefault(word, len(self._places)) for word in words]
+        kind = _smallest(self._places)
+        self._rows.widen(kind)
         # The last place is that of the code -1: missing.
-        places = np.array([*known, -1], dtype=np.min_scalar_type(-max(len(self._places), 1)))
+        places = np.array([*known, -1], dtype=kind)
         for part in column.chunks:
             codes = part.indices.fill_null(-1) if part.indices.null_count else part.indices
-            self._rows.append(np.take(places, codes.to_numpy(), mode="wrap"))
+            self._rows.add(np.take(places, codes.to_numpy(), mode="wrap"))
 
     def column(self) -> pd.Categorical:
-        """Return the words as a category, sorted; the rows taken in are given up on the way."""
+        """Return the words as a category, sorted; the rows are renumbered where they are."""
         words = sorted(self._places)
-        kind = np.min_scalar_type(-max(len(words), 1))
-        order = np.empty(len(words) + 1, dtype=kind)
-        order[[self._places[word] for word in words]] = np.arange(len(words), dtype=kind)
-        order[-1] = -1
-        codes = np.empty(sum(map(len, self._rows)), dtype=kind)
-        start = 0
-        for rows in _given_up(self._rows):
-            np.take(order, rows, out=codes[start : start + len(rows)], mode="wrap")
-            start += len(rows)
+        order = np.full(len(words) + 1, -1, dtype=_smallest(words))
+        order[[self._places[word] for word in words]] = np.arange(len(words))
+        codes = self._rows.array()
+        for start in range(0, len(codes), _AT_ONCE):
+            here = codes[start : start + _AT_ONCE]
+            here[:] = np.take(order, here, mode="wrap")
         return pd.Categorical.from_codes(codes, pd.Index(words, dtype="str"), validate=False)
 
 
-class _Values:
-    """A column of numbers or texts: whole numbers in 32 bits, or in 64 where ``wide``."""
+def _smallest(words: Collection[str]) -> np.dtype[Any]:
+    return np.min_scalar_type(-max(len(words), 1))
+
+
+class _Whole:
+    """A column of whole numbers, in 32 bits, or in 64 where ``wide``."""
 
     def __init__(self, *, wide: bool) -> None:
+        self._numbers = _Growing(np.int64 if wide else np.int32)
+        self._missing = _Growing(np.bool_)
+
+    def add(self, parts: list[pa.Array]) -> None:
+        for part in parts:
+            self._numbers.add(part.fill_null(0).to_numpy())
+            self._missing.add(part.is_null().to_numpy(zero_copy_only=False))
+
+    def column(self) -> Any:
+        return pd.arrays.IntegerArray(self._numbers.array(), self._missing.array())
+
+
+class _Others:
+    """A column of fractions or of texts."""
+
+    def __init__(self) -> None:
         self._parts: list[pa.Array] = []
-        self._wide = wide
 
     def add(self, parts: list[pa.Array]) -> None:
         self._parts += parts
 
     def column(self) -> Any:
-        """Return the column as the calls table has it; the parts taken in are given up on the way."""
-        if not pa.types.is_integer(self._parts[0].type):
-            column = pa.chunked_array(self._parts)
-            floating = pa.types.is_floating(column.type)
-            return column.to_numpy() if floating else column.to_pandas().astype("str")
-        height = sum(map(len, self._parts))
-        numbers = np.empty(height, dtype=np.int64 if self._wide else np.int32)
-        missing = np.zeros(height, dtype=bool)
-        start = 0
-        for part in _given_up(self._parts):
-            here = slice(start, start := start + len(part))
-            numbers[here] = part.fill_null(0).to_numpy()
-            if part.null_count:
-                missing[here] = part.is_null().to_numpy(zero_copy_only=False)
-        return pd.arrays.IntegerArray(numbers, missing)
+        column = pa.chunked_array(self._parts)
+        return column.to_numpy() if pa.types.is_floating(column.type) else column.to_pandas().astype("str")
 
 
-def _given_up(parts: list[_Part]) -> Iterator[_Part]:
-    """Yield the parts in order, and hold none of them any longer."""
-    parts.reverse()
-    while parts:
-        yield parts.pop()
+def _column(name: str, kind: pa.DataType) -> _Words | _Whole | _Others:
+    if pa.types.is_dictionary(kind):
+        return _Words()
+    return _Whole(wide=name != "pos") if pa.types.is_integer(kind) else _Others()
 
 
 def _effects(consequences: pd.Categorical) -> pd.Categorical:
