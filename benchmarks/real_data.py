@@ -22,13 +22,19 @@ from trastuz_ml.calls.vcf.first_line import with_first_line
 from trastuz_ml.errors import TrastuzError
 from trastuz_ml.experiment.check import check_experiment
 from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.read import features_of
 from trastuz_ml.schema import FATES
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = PROJECT.parent / "shared" / "data"
-COHORTS = {"transneo": "transneo", "transneo_her2": "transneo", "liu2019": "melanoma", "vanallen2015": "melanoma"}
+COHORTS = {
+    "transneo": "transneo", "transneo_text": "transneo", "transneo_her2": "transneo", "liu2019": "melanoma",
+    "vanallen2015": "melanoma",
+}  # fmt: skip
 # Findings whose sentences name genes and numbers, but no patients.
-NAMELESS = ("gene-", "genes-of-one-response", "class-", "call-without-", "too-few")
+NAMELESS = (
+    "gene-", "genes-of-one-response", "class-", "call-without-", "too-few", "burden-with-", "covariate-missing",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -58,13 +64,16 @@ def machine() -> str:
 def cohort_page(name: str) -> Iterator[str]:
     """Yield the lines about one cohort, as ``trastuz-ml check`` finds it."""
     begun = time.perf_counter()
-    quality = check_experiment(read_experiment(PROJECT / "experiments" / f"{name}.yaml"))
+    experiment = read_experiment(PROJECT / "experiments" / f"{name}.yaml")
+    quality = check_experiment(experiment)
     seconds = time.perf_counter() - begun
+    _, matrix, _ = features_of(experiment)
     response, rows = quality.cohort.response, quality.cohort.rows
     yield f"## {name}\n"
     yield (
         f"`trastuz-ml check experiments/{name}.yaml`, {seconds:.1f} s. {len(response)} patients, "
-        f"{int(response.sum())} responding; {len(quality.cohort.calls):,} distinct calls.\n"
+        f"{int(response.sum())} responding; {len(quality.cohort.calls):,} distinct calls. `trastuz-ml features`: "
+        f"{matrix.shape[0]} patients x {matrix.shape[1]:,} genes, {matrix.values.nnz:,} mutated cells.\n"
     )
     yield from table(("rows", "what became of them"), fates(rows))
     yield ""

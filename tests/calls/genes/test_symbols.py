@@ -39,7 +39,7 @@ SCRIPT = runpy.run_path(str(Path(__file__).parents[3] / "scripts" / "build_symbo
 
 def write(path, *lines, ending="\n"):
     text = "".join(line + ending for line in lines).encode()
-    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path
 
 

@@ -35,7 +35,7 @@ def test_maf__becomes_the_calls_table(tmp_path):
 def test_maf__gzip_and_plain_give_the_same_table(tmp_path):
     plain = write(tmp_path / "a.maf", HEADER, *LINES)
     zipped = tmp_path / "a.maf.gz"
-    zipped.write_bytes(gzip.compress(plain.read_bytes()))
+    zipped.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
     assert read_maf(zipped)["file"].unique().tolist() == ["a.maf.gz"]
     pd.testing.assert_frame_equal(read_maf(plain).drop(columns="file"), read_maf(zipped).drop(columns="file"))
 
@@ -43,8 +43,8 @@ def test_maf__gzip_and_plain_give_the_same_table(tmp_path):
 def test_maf__gzip_in_several_members_as_bgzip_writes_it_gives_the_same_table(tmp_path):
     plain = write(tmp_path / "a.maf", HEADER, *LINES * 50)
     raw = plain.read_bytes()
-    members = [gzip.compress(raw[start : start + 100]) for start in range(0, len(raw), 100)]
-    (tmp_path / "a.maf.bgz").write_bytes(b"".join([*members, gzip.compress(b"")]))
+    members = [gzip.compress(raw[start : start + 100], mtime=0) for start in range(0, len(raw), 100)]
+    (tmp_path / "a.maf.bgz").write_bytes(b"".join([*members, gzip.compress(b"", mtime=0)]))
     packed = read_maf(tmp_path / "a.maf.bgz")
     pd.testing.assert_frame_equal(read_maf(plain).drop(columns="file"), packed.drop(columns="file"))
 
@@ -130,7 +130,7 @@ def test_maf__a_position_that_is_no_number_is_refused_with_its_line(tmp_path):
 
 def test_maf__a_truncated_gzip_is_refused(tmp_path):
     path = tmp_path / "a.maf.gz"
-    whole = gzip.compress("\n".join([HEADER, *(LINES * 500)]).encode())
+    whole = gzip.compress("\n".join([HEADER, *(LINES * 500)]).encode(), mtime=0)
     path.write_bytes(whole[: len(whole) // 2])
     refused(path, "cannot be read to its end")
 
