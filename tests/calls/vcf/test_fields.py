@@ -10,7 +10,6 @@ HEADER = "##fileformat=VCFv4.2\n##a=tab\there\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\t
 RECORD = "1\t5\t.\tA\tC\t.\tPASS\t."
 
 
-@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     ("body", "differ"),
     [
@@ -24,14 +23,14 @@ RECORD = "1\t5\t.\tA\tC\t.\tPASS\t."
         (f"{RECORD}\n" * 70_000 + f"{RECORD}{RECORD}\n", True),
     ],
 )
-def test_fields__a_line_that_lost_its_end_is_told(tmp_path, body, differ, packed):
+def test_fields__a_line_that_lost_its_end_is_told(tmp_path, body, differ):
     path = tmp_path / "a.vcf"
-    text = (HEADER + body).encode()
-    path.write_bytes(gzip.compress(text, 1, mtime=0) if packed else text)
+    path.write_bytes((HEADER + body).encode())
     assert fields_differ(path) is differ
 
 
-def test_fields__of_bcf_and_of_nothing_do_not_differ(tmp_path):
-    for content in (b"BCF\2\2\0\0\0", b"", b"##only\n", b"no header\n"):
+def test_fields__of_bcf_of_packed_text_and_of_nothing_are_not_counted(tmp_path):
+    packed = gzip.compress((HEADER + f"{RECORD}{RECORD}\n").encode(), mtime=0)
+    for content in (b"BCF\2\2\0\0\0", b"", b"##only\n", b"no header\n", packed):
         (tmp_path / "a.bcf").write_bytes(content)
         assert not fields_differ(tmp_path / "a.bcf")
