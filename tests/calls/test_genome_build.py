@@ -12,7 +12,7 @@ from trastuz_ml.errors import InputError
         ("hg19", "GRCh37"), ("37", "GRCh37"), ("b37", "GRCh37"), ("GRCh37.p13", "GRCh37"), ("19", "GRCh37"),
         ("hg38", "GRCh38"), ("GRCh38", "GRCh38"), ("38", "GRCh38"), ("hg18", "NCBI36"), ("36", "NCBI36"),
         ("file:///refs/human_g1k_v37_decoy.fasta", "GRCh37"), ("GRCh38_full_analysis_set.fa", "GRCh38"),
-        ("hs37d5.fa", "GRCh37"), ("mm10", None), ("", None), ("/work/280/all_sequences.fa", None),
+        ("hs37d5.fa", "GRCh37"), ("mm10", None), ("", None), ("/data/280/all_sequences.fa", None),
     ],
 )  # fmt: skip
 def test_word__the_builds_many_names_mean_one(word, build):
