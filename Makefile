@@ -9,10 +9,10 @@ READY := $(VENV)/.ready
 export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: help demo test ci lint type format test-browser browser bench real-data lock setup clean
+.PHONY: help demo test ci lint type format test-browser browser bench bench-truth bench-transneo real-data lock setup clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY)  ## set up if needed, then run the main job on a simulated cohort (about a minute)
 	@$(BIN)/trastuz-ml train experiments/demo.yaml --force
@@ -46,9 +46,23 @@ browser:
 		apt-get -qq update >/dev/null && apt-get -qq install -y chromium >/dev/null || echo "Chromium could not be installed; its test will be skipped."; \
 	else echo "No Chromium and no right to install it: its test will be skipped."; fi
 
-bench: $(READY)  ## measure start-up, and reading beside other ways (about 10 minutes, 5 GB of disk); prints it
+bench: $(READY)  ## measure start-up, reading and fitting beside other ways (25 minutes, 5 GB of disk); prints it
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/reading.py
+	@$(BIN)/python benchmarks/gene_screen.py
+	@$(BIN)/python benchmarks/linear_models.py
+	@$(BIN)/python benchmarks/tree_models.py
+	@$(BIN)/python benchmarks/svm.py
+
+bench-truth: $(READY)  ## do the statistics say what they should, in cohorts with known truth? (hours); prints it
+	@$(BIN)/python benchmarks/known_truth.py null --cohorts 1000
+	@$(BIN)/python benchmarks/known_truth.py intervals --cohorts 1000
+	@$(BIN)/python benchmarks/known_truth.py pairs --cohorts 1000
+	@$(BIN)/python benchmarks/known_truth.py added-value --cohorts 1000
+
+bench-transneo: $(READY)  ## permutations, tracking and the authors' tables on the published cohort (20 minutes); prints it
+	@$(BIN)/python benchmarks/permutation.py
+	@$(BIN)/python benchmarks/authors_tables.py
 
 real-data: $(READY)  ## check the published cohorts beside the project; prints docs/real-data.md
 	@$(BIN)/python benchmarks/real_data.py

@@ -21,7 +21,7 @@ from trastuz_ml.calls.read import read_calls
 from trastuz_ml.calls.vcf.first_line import with_first_line
 from trastuz_ml.errors import TrastuzError
 from trastuz_ml.experiment.check import check_experiment
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.read import features_of
 from trastuz_ml.schema import FATES
 

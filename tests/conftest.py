@@ -6,21 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests_shared import SMALL, made_up_design
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 
 TRANSNEO = Path(__file__).parents[2] / "shared" / "data" / "transneo"
-
-
-# Compiling the elastic net's solver takes a process ten seconds: the tests that need it share one.
-_COMPILING = {"test_linear.py", "test_contributions.py"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Keep the tests of a file in one process, so that what they share is made once."""
     for item in items:
-        group = "elastic net" if item.path.name in _COMPILING else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)

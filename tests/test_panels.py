@@ -6,7 +6,7 @@ import pytest
 
 from tests_shared import SMALL
 from trastuz_ml.errors import InputError
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.new_patients import predict_files
 from trastuz_ml.experiment.publish import publish
 from trastuz_ml.experiment.train import train

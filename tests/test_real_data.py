@@ -18,7 +18,7 @@ from trastuz_ml.calls.read import read_calls
 from trastuz_ml.calls.reading import Filters, Reading
 from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.errors import TrastuzError
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.read import PLACE, read_inputs
 from trastuz_ml.features.encoding import build_gene_matrix
 from trastuz_ml.quality.one_response_genes import one_sided_genes

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests_shared import SMALL
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.new_patients import predict_files
 from trastuz_ml.experiment.publish import publish
 from trastuz_ml.experiment.train import build_features, load_cohort, run_experiment, train

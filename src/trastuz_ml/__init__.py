@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trastuz_ml.cohort.patients import read_roster as read_roster
     from trastuz_ml.errors import TrastuzError as TrastuzError
     from trastuz_ml.experiment.configuration import Experiment as Experiment
-    from trastuz_ml.experiment.configuration import read_experiment as read_experiment
+    from trastuz_ml.experiment.experiment_file import read_experiment as read_experiment
     from trastuz_ml.experiment.train import run_experiment as run_experiment
     from trastuz_ml.features.encoding import build_gene_matrix as build_gene_matrix
     from trastuz_ml.features.matrix import GeneMatrix as GeneMatrix
@@ -38,7 +38,7 @@ _HOMES: dict[str, str] = {
     "load_model": "store.bundle",
     "predict": "prediction.batch",
     "read_calls": "calls.read",
-    "read_experiment": "experiment.configuration",
+    "read_experiment": "experiment.experiment_file",
     "read_maf": "calls.tables.maf",
     "read_roster": "cohort.patients",
     "run_experiment": "experiment.train",

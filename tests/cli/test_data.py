@@ -6,7 +6,7 @@ import os
 import pandas as pd
 import pytest
 
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.features.matrix import GeneMatrix
 
 

@@ -42,6 +42,15 @@ def test_train__json_has_every_score_and_no_nan(call, tmp_path):
     told = call("train", experiment, *folders, "--workers", 1, "--force")
     assert told.code == 0
     assert "60 SIMULATED patients" in told.out
+    assert content["plan"]["words"] == "2 x 3 folds, nested"
+    assert re.search(r"60 SIMULATED patients, \d+ responders; 2 x 3 folds, nested\n", told.out)
+    assert "Plan: 30 patients or more: repeated stratified folds." in told.out
+    assert "AUROC with 95 % interval (widened DeLong)." in told.out
+    assert "Not permuted: chance was not tested (permutation: times:)." in told.out
+    shown = [
+        words[0] for line in told.out.splitlines() if (words := line.split()) and re.search(r" 0\.\d\d ", line)
+    ]
+    assert shown[:3] == ["chosen", "prevalence", "clinical-only"]
     assert "NOSUCH: not evaluable: mutated in 0 of 60" in told.out
     auroc = next(r for r in content["scores"] if (r["model"], r["score"]) == ("clinical-only", "AUROC"))
     assert re.search(

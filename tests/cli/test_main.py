@@ -52,7 +52,7 @@ def test_help__of_a_command_explains_each_option(command, call):
         (["explain", "run", "--top", "many"], "--top"),
         (["simulate"], "Missing option '--out'"),
         (["simulate", "--out"], "requires an argument"),
-        (["predict", "--model", "m"], "Missing option '--calls'"),
+        (["predict", "--model", "m"], "Missing option '--patients'"),
         (["compare", "--out", "page.html"], "Missing argument"),
         (["init"], "either --demo, or both --calls FILE and --patients FILE"),
         (["init", "--calls", "calls.maf"], "either --demo, or both"),
@@ -87,7 +87,7 @@ def test_error__of_our_own_making_is_one_line_that_asks_for_a_report(call, monke
     def broken(*_, **__):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("trastuz_ml.experiment.configuration.read_experiment", broken)
+    monkeypatch.setattr("trastuz_ml.experiment.experiment_file.read_experiment", broken)
     outcome = call("train", "any.yaml")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.splitlines() == [
@@ -99,7 +99,7 @@ def test_error__lack_of_memory_has_a_remedy(call, monkeypatch):
     def greedy(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("trastuz_ml.experiment.configuration.read_experiment", greedy)
+    monkeypatch.setattr("trastuz_ml.experiment.experiment_file.read_experiment", greedy)
     assert call("train", "any.yaml").err == "Error: not enough memory; try fewer --workers.\n"
 
 

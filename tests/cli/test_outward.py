@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.train import build_features, load_cohort
 from trastuz_ml.learn.design import align_design
 from trastuz_ml.store.bundle import load_model

@@ -8,6 +8,7 @@ from trastuz_ml.assays.assay import EXOME, Assay, declare_assays, read_gene_list
 from trastuz_ml.cohort.burden import burden, genes_in_common
 from trastuz_ml.cohort.cohort import Cohort, Source
 from trastuz_ml.errors import EvidenceError, InputError
+from trastuz_ml.features.encoding import build_gene_matrix
 from trastuz_ml.findings import Finding
 from trastuz_ml.schema import CALLS, NONSILENT, ROWS, conform
 
@@ -188,3 +189,28 @@ def test_burden__of_exomes_alone_counts_every_gene():
 def test_cohort__patients_whom_the_filter_leaves_out_are_counted():
     cohort = Cohort.assemble(CALLED, roster(in_cohort=[True, True, False, True]))
     assert found(cohort)["filtered-out"] == 1
+
+
+def test_roster_alone__nothing_is_known_of_any_gene():
+    cohort = Cohort.of_roster(roster(sequenced=[True, False, True, True]).drop(columns="assay"))
+    assert cohort.patients.index.tolist() == ["P1", "P2", "P3", "P4"]  # who was sequenced does not matter
+    assert not cohort.sequenced
+    assert np.isnan(burden(cohort, NONSILENT)).all()
+    assert np.isnan(burden(cohort, NONSILENT, genes_in_common(cohort))).all()
+    matrix, _ = build_gene_matrix(cohort, always=["TP53"])
+    assert np.isnan(matrix.dense()).all()
+    assert found(cohort) == {"no-calls": 4}
+
+
+def test_roster_alone__those_without_a_response_are_for_prediction_only():
+    patients = roster(response=pd.array([1, 0, None, 1], dtype="Int8"), in_cohort=[True, True, True, False])
+    assert Cohort.of_roster(patients).patients.index.tolist() == ["P1", "P2"]
+    assert Cohort.of_roster(patients, training=False).patients.index.tolist() == ["P1", "P2", "P3"]
+    with pytest.raises(EvidenceError, match="one class only"):
+        Cohort.of_roster(patients[patients["response"] == 1])
+
+
+def test_burden__in_genes_of_which_there_are_none_is_unknown():
+    cohort = Cohort.assemble(CALLED, roster())
+    assert np.isnan(burden(cohort, NONSILENT, [])).all()
+    assert Cohort.assemble(CALLED, roster()).sequenced

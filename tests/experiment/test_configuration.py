@@ -8,7 +8,7 @@ import yaml
 
 from tests_shared import SMALL
 from trastuz_ml.errors import ConfigurationError
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -125,3 +125,47 @@ def test_configuration__comes_back_from_what_a_run_keeps(read):
     experiment = read(SMALL)
     again = type(experiment).model_validate(yaml.safe_load(yaml.safe_dump(experiment.model_dump(mode="json"))))
     assert again == experiment
+
+
+def test_covariate__that_does_not_predict_serves_strata_alone(read):
+    text = SMALL.replace("kind: category}", "kind: category, predicts: false}").replace(
+        "seed: 1}", "seed: 1, strata: [er_status]}"
+    )
+    experiment = read(text)
+    assert experiment.roster.predictors() == ["age", "t_stage"]
+    assert [c.predicts for c in experiment.roster.covariate_list()] == [True, True, False]
+
+
+@pytest.mark.parametrize("key", ["validation: {strata: [age]}", "permutation: {within: [age], times: 9}"])
+def test_strata__a_number_or_an_unknown_column_is_refused(key, read):
+    text = SMALL.replace("validation: {repeats: 2, folds: 3, inner_folds: 2, seed: 1}", key)
+    with pytest.raises(ConfigurationError, match=r"'age' is no covariate of kind category or ordered"):
+        read(text)
+    with pytest.raises(ConfigurationError, match=r"did you mean er_status\?"):
+        read(text.replace("[age]", "[er_stat]"))
+
+
+def test_export__of_a_rank_average_is_refused_before_any_work(read):
+    text = SMALL.replace("models: [prevalence,", "models: [prevalence, rank-average,") + "export: rank-average\n"
+    with pytest.raises(ConfigurationError, match="not stored"):
+        read(text)
+
+
+def test_models__a_rank_average_of_nothing_is_refused(read):
+    text = SMALL.replace(
+        "models: [prevalence, clinical-only, {l2-logistic: [genes, both]}]", "models: [rank-average]"
+    )
+    with pytest.raises(ConfigurationError, match="averages other models"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("permutation: {added_value: 9, models: [clinical-only]}\nmodels: [prevalence", "covariates and genes"),
+        ("features: {encoding: count}\nmodels: [naive-bayes:genes, prevalence", "encoding is count"),
+    ],
+)
+def test_models__what_would_fail_after_hours_is_refused_at_once(more, why, read):
+    with pytest.raises(ConfigurationError, match=why):
+        read(SMALL.replace("models: [prevalence", more))

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from trastuz_ml.errors import InputError
-from trastuz_ml.experiment.configuration import read_experiment
 from trastuz_ml.experiment.draft import demo_experiment, draft_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.train import build_features, load_cohort, run_experiment
 from trastuz_ml.features.simulate import simulate_cohort
 

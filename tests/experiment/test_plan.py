@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from trastuz_ml.errors import ConfigurationError, EvidenceError, InputError
-from trastuz_ml.experiment.configuration import read_experiment
+from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.plan import Directions, Stratum, people_of, people_of_numbers, plan_size
 
 EXPERIMENT = """\

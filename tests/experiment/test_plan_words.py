@@ -19,8 +19,8 @@ def words(section):
 
 def test_validation__below_30_patients_is_leave_pair_out():
     said = words(page(12, 6)["Validation"])
-    assert "leave-pair-out" in said
-    assert "36 of them a responder and another" in said
+    assert "every two patients are left out together (tournament leave-pair-out" in said
+    assert "36 pairs of them a responder and another" in said
     assert "fitted to the 10 others" in said
     assert "leave-pair-out" not in words(page(30, 15)["Validation"])
 

@@ -5,8 +5,9 @@ import pytest
 
 from tests_shared import SMALL
 from trastuz_ml.errors import ConfigurationError
-from trastuz_ml.experiment.configuration import read_experiment
-from trastuz_ml.experiment.train import code_sha256, library_versions, load_cohort, run_experiment, train
+from trastuz_ml.experiment.experiment_file import read_experiment
+from trastuz_ml.experiment.provenance import code_sha256, library_versions
+from trastuz_ml.experiment.train import load_cohort, run_experiment, train
 from trastuz_ml.features.simulate import simulate_cohort
 
 QUICK = SMALL.replace("{l2-logistic: [genes, both]}", "{l2-logistic: both}").replace("repeats: 2", "repeats: 1")

@@ -13,9 +13,11 @@ from trastuz_ml.explain.contributions import contribution_tables, contributions_
 from trastuz_ml.learn.catalogue import catalogue_model
 from trastuz_ml.learn.fitted import FittedModel, Forest, LinearLogit
 from trastuz_ml.learn.folds import plan_splits
+from trastuz_ml.learn.training import Training
 from trastuz_ml.learn.transformers import Preparation
 from trastuz_ml.learn.trees import fit_forest
-from trastuz_ml.learn.validation import Tuning, fit_on_all, validate
+from trastuz_ml.learn.tuning import Tuning
+from trastuz_ml.learn.validation import fit_on_all, validate
 
 NAMES = (
     "prevalence", "clinical-only", "burden-only", "l2-logistic:both", "elastic-net:both", "random-forest:both",
@@ -34,7 +36,8 @@ def design():
 
 @pytest.fixture(scope="module")
 def fitted(design):
-    return fit_on_all(design, [catalogue_model(name) for name in NAMES], Tuning(2, 2, 0))[0]
+    tuned = fit_on_all(design, [catalogue_model(name) for name in NAMES], Tuning(2, 2, 0))[0]
+    return {name: found.model for name, found in tuned.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,7 +118,7 @@ def test_contributions__forest_equals_shapley_values_by_enumeration():
     rng = np.random.default_rng(0)
     X = (rng.random((50, 4)) < 0.4).astype(float)
     y = (rng.random(50) < 0.2 + 0.5 * X[:, 0]).astype(np.int8)
-    forest = fit_forest(X, y, [{"min_samples_leaf": 5}], 0)[0]
+    forest = fit_forest(Training(X, y, np.arange(len(y)).astype(str)), [{"min_samples_leaf": 5}])[0]
     small = Forest(type(forest.forest)(8, min_samples_leaf=5, random_state=0).fit(X, y))
     preparation = Preparation(complete=False).fit(X)
     model = FittedModel("made-up", np.arange(4), preparation, small)

@@ -18,7 +18,29 @@ def test_catalogue__holds_the_rivals_and_each_learner_on_each_feature_set():
             assert catalogue_model(f"{learner}:{features}").learner == learner
 
 
-@pytest.mark.parametrize("name", ["xgboost", "xgboost:everything", "forest:genes", "l2-logistic:burden", ""])
+@pytest.mark.parametrize(
+    "name", ["xgboost", "forest:genes", "l2-logistic:", "prevalence:genes", "xgboost:genes@luck", ""]
+)
 def test_catalogue__an_unknown_model_is_refused_with_what_there_is(name):
     with pytest.raises(ConfigurationError, match="clinical-only"):
         catalogue_model(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("naive-bayes:both", "takes genes alone"),
+        ("l2-logistic:covariates@association", "no gene to select"),
+        ("xgboost:everything", "is no feature set"),
+        ("xgboost:genes+genes", "given twice"),
+    ],
+)
+def test_catalogue__a_model_that_makes_no_sense_is_refused_with_the_reason(name, why):
+    with pytest.raises(ConfigurationError, match=why):
+        catalogue_model(name)
+
+
+def test_catalogue__features_combine_and_genes_may_be_selected_in_the_fold():
+    model = catalogue_model("l2-logistic:genes+burden@stability")
+    assert model.blocks == ("gene", "burden")
+    assert model.selection == "stability"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trastuz_ml.learn.fitted import BoostedTrees, Forest
+from trastuz_ml.learn.training import Training
 from trastuz_ml.learn.tree_paths import contributions, expected_output, trees_of_booster, trees_of_forest
 from trastuz_ml.learn.trees import fit_boosted, fit_forest
 
@@ -21,12 +22,12 @@ def patients():
 
 @pytest.fixture(scope="module")
 def boosted(patients) -> BoostedTrees:
-    return fit_boosted(*patients, [{"depth": 3, "trees": 40}], 0)[0]
+    return fit_boosted(Training(*patients, np.arange(90).astype(str)), [{"depth": 3, "trees": 40}])[0]
 
 
 @pytest.fixture(scope="module")
 def forest(patients) -> Forest:
-    return fit_forest(*patients, [{"min_samples_leaf": 3}], 0)[0]
+    return fit_forest(Training(*patients, np.arange(90).astype(str)), [{"min_samples_leaf": 3}])[0]
 
 
 def test_tree_paths__without_gaps_the_trees_give_the_libraries_own_output(patients, boosted, forest):

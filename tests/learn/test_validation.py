@@ -17,7 +17,8 @@ from trastuz_ml.learn.catalogue import LEARNERS, catalogue_model
 from trastuz_ml.learn.design import Design, Feature
 from trastuz_ml.learn.folds import plan_splits
 from trastuz_ml.learn.scores import fold_values
-from trastuz_ml.learn.validation import Tuning, fit_on_all, require_inner_folds, validate
+from trastuz_ml.learn.tuning import Tuning
+from trastuz_ml.learn.validation import fit_on_all, require_inner_folds, validate
 from trastuz_ml.stats.discrimination import auc
 
 FAST = [catalogue_model(name) for name in ("prevalence", "clinical-only", "l2-logistic:genes", "xgboost:both")]
@@ -134,7 +135,7 @@ def test_fit_on_all__gives_every_model_and_the_one_that_the_inner_folds_pick():
     fitted, picked = fit_on_all(design, FAST, TUNING)
     assert list(fitted) == [model.name for model in FAST]
     assert picked in fitted
-    assert 0 < fitted["xgboost:both"].probability(design.X)[0] < 1
+    assert 0 < fitted["xgboost:both"].model.probability(design.X)[0] < 1
 
 
 # --- On pure noise ------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ import scipy.sparse as sp
 
 from trastuz_ml import schema
 from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.learn.comparisons import comparison_table
+from trastuz_ml.learn.scores import score_table
 from trastuz_ml.stats.discrimination import auc, average_precision
 from trastuz_ml.store.run_folder import Run
 
@@ -215,9 +218,100 @@ def _comparisons() -> pd.DataFrame:
         ("random-forest:both", "clinical-only", -0.01),
     ]
     return pd.DataFrame(
-        [(m, r, "AUROC", d, d - 0.07, d + 0.07, 0.0004 if d > 0.1 else 0.55) for m, r, d in pairs],
+        [
+            (m, r, "AUROC", d, d - 0.07, d + 0.07, *((0.0004, 0.002) if d > 0.1 else (0.55, 1.0)), KIND, d - 0.05,
+             d + 0.05, 0.3)
+            for m, r, d in pairs
+        ],
         columns=schema.COMPARISONS.names,
+    )  # fmt: skip
+
+
+def with_evidence(run: Run) -> Run:
+    """Return the run with every table that an experiment can ask for beside."""
+    patients = list(run.patients["patient"])
+    permuted = [
+        ("responses", n, m, 0.71 if n == 0 else 0.4 + n / 100) for n in range(20) for m in list(MODELS)[:3]
+    ]
+    permuted += [("genes", n, "l2-logistic:both", 0.02 if n == 0 else n / 200 - 0.05) for n in range(20)]
+    chance = [
+        ("responses", "chosen", 0.71, 0.5, 19, 0, 0.05, 0.0, 0.18, np.nan, "(1 + b) / (1 + m) of 19 permutations"),
+        (
+            "responses",
+            "clinical-only",
+            0.7,
+            0.5,
+            19,
+            0,
+            0.05,
+            0.0,
+            0.18,
+            0.1,
+            "(1 + b) / (1 + m) of 19 permutations",
+        ),
+        ("responses", "best", 0.75, 0.6, 19, 0, 0.05, 0.0, 0.18, np.nan, "(1 + b) / (1 + m) of 19 permutations"),
+        (
+            "genes",
+            "l2-logistic:both",
+            0.02,
+            0.0,
+            19,
+            5,
+            0.3,
+            0.1,
+            0.5,
+            0.3,
+            "(1 + b) / (1 + m) of 19 permutations",
+        ),
+    ]
+    strata = [
+        ("chosen", "ER status", "POS", 30, 8, 0.7, 0.5, 0.85, "Newcombe", ""),
+        ("chosen", "ER status", "unknown", 3, 1, np.nan, np.nan, np.nan, "refused",
+         "refused: 1 responders, and fewer than 3 say nothing"),
+    ]  # fmt: skip
+    decisions = [("chosen", t, 0.3 - t / 2, 0.1, 0.4, 0.3 - t, 0.02, -0.05, 0.09) for t in (0.1, 0.2, 0.3)]
+    decisions.append(("chosen", 0.9, 0.0, np.nan, np.nan, -3.0, 0.0, np.nan, np.nan))
+    curve = [("chosen", s, 100 * s, 0.5 + s / 4, 0.4, 0.9, KIND, "") for s in (0.5, 1.0)]
+    curve.append(
+        ("chosen", 0.1, np.nan, np.nan, np.nan, np.nan, "refused", "refused: too few patients in 2 folds.")
     )
+    optimism = [
+        ("scored on the patients it was fitted on", "prevalence", 0.5, np.nan, np.nan, "Remembered."),
+        ("scored on the patients it was fitted on", "chosen", 0.99, np.nan, np.nan, "Remembered."),
+        ("nested cross-validation", "chosen", 0.71, 0.6, 0.8, "Report this."),
+    ]
+    influence = [
+        (p, i % 2, (i - 5) / 1000, 0.001, "clinical-only", 4, "TTN", "TP53 2 to 3",
+         "" if i else f"refused without {p}")
+        for i, p in enumerate(patients)
+    ]  # fmt: skip
+    rows = {
+        "permuted": permuted, "chance": chance, "stratum_scores": strata, "decisions": decisions,
+        "learning_curve": curve, "optimism": optimism, "influence": influence,
+    }  # fmt: skip
+    declared = {name: getattr(schema, name.upper()) for name in rows}
+    tables = {n: schema.conform(pd.DataFrame(r, columns=declared[n].names), declared[n]) for n, r in rows.items()}
+    return replace(run, plan={"kind": "k-fold", "patients": patients}, **tables)
+
+
+def as_pairs(run: Run) -> Run:
+    """Return the run as if every two of its patients had been left out together."""
+    response = dict(zip(run.patients["patient"], run.patients["response"], strict=True))
+    rng = np.random.default_rng(0)
+    rows = [
+        (model, 0, fold, patient, response[patient], rng.random(), fold)
+        for model in MODELS
+        for fold, both in enumerate(itertools.combinations(sorted(response), 2))
+        for patient in both
+    ]
+    names = [name for name in schema.OUT_OF_FOLD.names if name != "pair"]
+    table = schema.conform(pd.DataFrame(rows, columns=[*names, "pair"]), schema.OUT_OF_FOLD)
+    folds = table[["model", "repeat", "fold"]].drop_duplicates().assign(threshold=0.5)
+    plan = {**run.provenance["plan"], "kind": "leave-pair-out", "words": "leave-pair-out, 276 pairs, nested"}
+    return replace(
+        run, out_of_fold=table, scores=score_table(table, folds), comparisons=comparison_table(table),
+        provenance={**run.provenance, "plan": plan},
+    )  # fmt: skip
 
 
 def _explained(patients: pd.DataFrame) -> pd.DataFrame:
@@ -289,3 +383,15 @@ def pseudonyms() -> Callable[[Run], dict[str, str]]:
 def large(make: Callable[..., Run]) -> Run:
     """Return a run of 160 patients, 150 genes and nine models."""
     return make(patients=160, fillers=138, seed=4)
+
+
+@pytest.fixture(scope="session")
+def rich(make: Callable[..., Run]) -> Run:
+    """Return a run with every table that an experiment can ask for."""
+    return with_evidence(make())
+
+
+@pytest.fixture(scope="session")
+def paired(make: Callable[..., Run]) -> Run:
+    """Return a run of 24 patients that was validated by leave-pair-out."""
+    return as_pairs(make(patients=24))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,3 +58,16 @@ def test_calibration__equal_probabilities_are_one_group(large: Run) -> None:
 def test_calibration__without_probabilities_there_is_no_group() -> None:
     table = pd.DataFrame({"model": "m", "repeat": 0, "fold": 0, "response": [0, 1], "probability": np.nan})
     assert calibration_groups(table).empty
+
+
+def test_roc__of_left_out_pairs_is_that_of_the_order_by_wins() -> None:
+    strength = {"A": 0.9, "B": 0.4, "C": 0.5, "D": 0.1}
+    rows = [
+        ("m", 0, fold, name, int(name in "AB"), strength[name], fold)
+        for fold, both in enumerate(itertools.combinations("ABCD", 2))
+        for name in both
+    ]
+    columns = ["model", "repeat", "fold", "patient", "response", "probability", "pair"]
+    curve = mean_roc(pd.DataFrame(rows, columns=columns))
+    assert curve[["fpr", "tpr"]].to_numpy().tolist() == [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]]
+    assert set(curve["folds"]) == {0}

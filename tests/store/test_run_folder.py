@@ -28,7 +28,15 @@ TABLES = {
     "explained": schema.EXPLAINED,
     "gene_contributions": schema.GENE_CONTRIBUTIONS,
     "watched": schema.WATCHED,
+    "permuted": schema.PERMUTED,
+    "chance": schema.CHANCE,
+    "stratum_scores": schema.STRATUM_SCORES,
+    "decisions": schema.DECISIONS,
+    "learning_curve": schema.LEARNING_CURVE,
+    "optimism": schema.OPTIMISM,
+    "influence": schema.INFLUENCE,
 }
+PLAN = {"kind": "leave-pair-out", "patients": ["P1", "ä"], "scored": [[[0, 1]]]}
 
 
 def some_rows(table: schema.Table) -> pd.DataFrame:
@@ -47,7 +55,7 @@ def run() -> Run:
     tables = {name: some_rows(table) for name, table in TABLES.items()}
     tables["out_of_fold"]["model"] = ["chosen", "prevalence"]
     patients = pd.DataFrame({"patient": ["P1", "P2"], "response": [1, 0]})
-    return Run("demo", True, {"seed": 1}, {"sources": []}, patients, matrix, **tables)
+    return Run("demo", True, {"seed": 1}, {"sources": []}, patients, matrix, **tables, plan=PLAN)
 
 
 def test_run__comes_back_as_it_was(run, tmp_path):
@@ -56,6 +64,7 @@ def test_run__comes_back_as_it_was(run, tmp_path):
     for name in [*TABLES, "patients"]:
         assert_frame_equal(getattr(back, name), getattr(run, name))
     assert back.matrix == run.matrix
+    assert back.plan == PLAN
     assert (back.name, back.simulated, back.configuration, back.folder) == (
         "demo", True, {"seed": 1}, tmp_path / "demo",
     )  # fmt: skip
@@ -106,7 +115,9 @@ def test_run__a_folder_without_a_run_is_refused_with_the_remedy(tmp_path):
         Run.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["out_of_fold.parquet", "patients.parquet", "matrix.parquet", "matrix.json"])
+@pytest.mark.parametrize(
+    "name", ["out_of_fold.parquet", "patients.parquet", "matrix.parquet", "matrix.json", "plan.json"]
+)
 def test_run__a_missing_file_is_refused(run, tmp_path, name):
     run.save(tmp_path / "demo")
     (tmp_path / "demo" / name).unlink()
@@ -114,7 +125,7 @@ def test_run__a_missing_file_is_refused(run, tmp_path, name):
         Run.load(tmp_path / "demo")
 
 
-@pytest.mark.parametrize("name", ["scores.parquet", "run.json", "matrix.parquet"])
+@pytest.mark.parametrize("name", ["scores.parquet", "run.json", "matrix.parquet", "plan.json"])
 def test_run__a_damaged_file_is_refused(run, tmp_path, name):
     run.save(tmp_path / "demo")
     path = tmp_path / "demo" / name
@@ -123,9 +134,21 @@ def test_run__a_damaged_file_is_refused(run, tmp_path, name):
         Run.load(tmp_path / "demo")
 
 
-def test_run__another_format_is_refused(run, tmp_path):
+@pytest.mark.parametrize("other", [1, 99])
+def test_run__another_format_is_refused_with_the_remedy(run, tmp_path, other):
     run.save(tmp_path / "demo")
     about = json.loads((tmp_path / "demo/run.json").read_text())
-    (tmp_path / "demo/run.json").write_text(json.dumps(about | {"format": 99}))
-    with pytest.raises(InputError, match="format 99"):
+    (tmp_path / "demo/run.json").write_text(json.dumps(about | {"format": other}))
+    with pytest.raises(InputError, match=f"format {other}, and this version reads 2: train again"):
         Run.load(tmp_path / "demo")
+
+
+def test_run__tables_that_were_not_asked_for_are_empty_and_declared(run, tmp_path):
+    asked = {"permuted", "chance", "stratum_scores", "decisions", "learning_curve", "optimism", "influence"}
+    plain = {f.name: getattr(run, f.name) for f in dataclasses.fields(run) if f.name not in {*asked, "plan"}}
+    Run(**plain).save(tmp_path / "plain")
+    back = Run.load(tmp_path / "plain")
+    for name in asked:
+        assert list(getattr(back, name)) == list(TABLES[name].names), name
+        assert getattr(back, name).empty
+    assert back.plan == {}

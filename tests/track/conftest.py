@@ -44,7 +44,7 @@ def make_run(folder: Path | None = None, *, simulated: bool = True) -> Run:
     design = [(m, r, f, p) for m in MODELS for r in range(2) for f in range(3) for p in range(f * 8, f * 8 + 8)]
     out_of_fold = pd.DataFrame(
         [(m, r, f, PATIENTS[p], response[p], 0.2 + 0.5 * response[p] + p / 100) for m, r, f, p in design],
-        columns=schema.OUT_OF_FOLD.names,
+        columns=["model", "repeat", "fold", "patient", "response", "probability"],
     )
     contributions = pd.DataFrame(
         [

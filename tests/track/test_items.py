@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from trastuz_ml import schema
 from trastuz_ml.errors import InputError
 from trastuz_ml.stats.discrimination import auc
 from trastuz_ml.store.run_folder import Run
@@ -188,3 +190,63 @@ def test_tags__many_sources_have_one_hash_together(run: Run, names: Names) -> No
 
 def test_report__is_passed_on_as_a_file(run: Run, names: Names) -> None:
     assert list(items_of(run, names, report=Path("r.html")))[-1] == FileItem("report.html", Path("r.html"))
+
+
+# --- What only some experiments ask for -----------------------------------------------------------------
+
+
+def test_tables__asked_for_leave_without_patients_and_influence_and_plan_stay(run: Run, names: Names) -> None:
+    patient = "PATIENT-0003"
+    row = {"model": "chosen", "permuted": "responses", "p": 0.04, "permutations": 99, "reached": 3}
+    chance = pd.DataFrame([row]).reindex(columns=schema.CHANCE.names)
+    influence = pd.DataFrame([{"patient": patient, "status": patient}]).reindex(columns=schema.INFLUENCE.names)
+    asked = replace(run, chance=chance, influence=influence, plan={"patients": [patient]})
+    items = list(items_of(asked, names, report=None))
+    assert set(tables(asked, names)) - set(tables(run, names)) == {"chance"}
+    texts = [i.frame.to_csv() if isinstance(i, TableItem) else repr(i) for i in items]
+    assert not [text for text in texts if "PATIENT-" in text]
+    assert Metric("chosen/p responses permuted", 0.04) in items
+
+
+def in_pairs(run: Run) -> Run:
+    """Return the run as if every two of its first six patients had been left out together."""
+    pairs = list(itertools.combinations([f"PATIENT-{i:04d}" for i in range(6)], 2))
+    rows = [
+        (model, 0, fold, patient, place, 0.1 + 0.01 * fold + 0.5 * place, fold)
+        for model in ("chosen", "l2-logistic:both")
+        for fold, both in enumerate(pairs)
+        for place, patient in enumerate(both)
+    ]
+    columns = ["model", "repeat", "fold", "patient", "response", "probability", "pair"]
+    table = pd.DataFrame(rows, columns=columns)
+    choices = table[["model", "repeat", "fold"]].drop_duplicates().assign(threshold=lambda t: t["fold"] / 100)
+    return replace(
+        run,
+        out_of_fold=schema.conform(table, schema.OUT_OF_FOLD),
+        choices=choices.reindex(columns=schema.CHOICES.names),
+    )
+
+
+def test_pairs__are_numbered_by_their_pseudonyms_and_keep_their_rows(run: Run, names: Names) -> None:
+    paired = in_pairs(run)
+    found = tables(paired, names)
+    hidden = found["out_of_fold"]
+    chosen = hidden[hidden["model"] == "chosen"]
+    both = [tuple(sorted(pair)) for _, pair in chosen.groupby("fold")["patient"]]
+    assert both == sorted(both)
+    assert (hidden["pair"] == hidden["fold"]).all()
+    back = hidden.assign(patient=hidden["patient"].map({v: k for k, v in names.items()}))
+    columns = ["model", "patient", "response", "probability"]
+    pd.testing.assert_frame_equal(
+        back[columns].sort_values(columns, ignore_index=True),
+        paired.out_of_fold[columns].sort_values(columns, ignore_index=True),
+    )
+    # What each fold chose goes with its new number: here the probability tells the old one.
+    old = chosen.groupby("fold")["probability"].min().sub(0.1).div(0.01).round()
+    kept = found["choices"].query("model == 'chosen'").set_index("fold")["threshold"]
+    assert (kept * 100).round().to_dict() == old.to_dict()
+
+
+def test_pairs__have_no_metric_of_their_own(run: Run, names: Names) -> None:
+    items = items_of(in_pairs(run), names, report=None)
+    assert not [i for i in items if isinstance(i, Metric) and "fold AUROC" in i.key]

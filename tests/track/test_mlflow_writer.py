@@ -97,7 +97,7 @@ def test_run__beyond_the_limits_of_a_batch_is_complete(place: Any, client: Any) 
     items += [Tag(f"t{i}", "y") for i in range(150)]
     data = client.get_run(add(place, items, "many").run_id).data
     assert len(data.params) == 101
-    assert len(data.tags) == 151  # and the run's name
+    assert len(data.tags) == 152  # and the run's name and process
     assert data.metrics["m"] == 1699.0
 
 

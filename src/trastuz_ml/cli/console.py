@@ -108,9 +108,10 @@ def say_quality(quality: Quality) -> None:
     content = quality_content(quality)
     counts = content["counts"]
     say(f"{content['experiment']}: {content['verdict']}")
+    rows = f"{counts['kept']:,} of {counts['rows']:,} rows kept" if content["sequenced"] else "nobody sequenced"
     say(
         f"{counts['patients']:,} patients, {counts['responders']:,} responding and "
-        f"{counts['non_responders']:,} not; {counts['kept']:,} of {counts['rows']:,} rows kept"
+        f"{counts['non_responders']:,} not; {rows}"
     )
     if content["simulated"]:
         say("These patients are SIMULATED.")

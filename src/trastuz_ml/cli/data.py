@@ -113,7 +113,7 @@ def features(
     as_json: AsJson = False,
 ) -> None:
     """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
-    from trastuz_ml.experiment.configuration import read_experiment, with_options
+    from trastuz_ml.experiment.experiment_file import read_experiment, with_options
     from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.experiment.read import features_of
     from trastuz_ml.files import whole_file
@@ -163,7 +163,7 @@ def check(
 ) -> None:
     """Look at the data before any model: what was read, left out and why, and what is odd. Exit 1 on errors."""
     from trastuz_ml.experiment.check import check_experiment
-    from trastuz_ml.experiment.configuration import read_experiment, with_options
+    from trastuz_ml.experiment.experiment_file import read_experiment, with_options
     from trastuz_ml.experiment.outputs import require_file
     from trastuz_ml.files import whole_file
     from trastuz_ml.report.quality import quality_content, write_quality_page

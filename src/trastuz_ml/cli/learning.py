@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trastuz_ml.experiment.publish import Published
+    from trastuz_ml.experiment.unfinished import Unfinished
+    from trastuz_ml.experiment.work import Work
     from trastuz_ml.store.run_folder import Run
 
 
@@ -28,19 +31,39 @@ def train(
     ),
     tumor: Tumor = None,
     workers: Workers = None,
+    engine: Annotated[
+        Literal["local", "dask"], typer.Option("--engine", help="Where folds run: here, or on a Dask cluster.")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="The cluster's, as tcp://10.0.0.1:8786.")
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate and explain every model, store the chosen one, track the run and write its report."""
-    from trastuz_ml.experiment.configuration import read_experiment, with_options
+    from trastuz_ml.experiment.experiment_file import read_experiment, with_options
     from trastuz_ml.experiment.publish import publish, require_outputs_free
     from trastuz_ml.experiment.train import train as train_models
+    from trastuz_ml.experiment.unfinished import begin_publishing, open_unfinished, publishing_begun
 
+    if (engine == "dask") != (scheduler is not None):
+        raise ConfigurationError("--engine dask and --scheduler ADDRESS go together: give both, or none.")
     settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
-    require_outputs_free(settings, runs, models, force=force)
-    with progress(quiet=as_json) as tell:
-        trained = train_models(settings, workers=workers, progress=tell)
-        published = publish(trained, settings, runs=runs, models=models, force=force, progress=tell)
+    # What an interrupted run of this work was writing may be replaced: it is its own.
+    replace = force or publishing_begun(runs, settings.name)
+    require_outputs_free(settings, runs, models, force=replace)
+    with progress(quiet=as_json) as tell, ExitStack() as stack:
+
+        def keep(work: Work, total: int) -> Unfinished:
+            return stack.enter_context(
+                open_unfinished(
+                    runs, settings.name, work, total=total, force=force, outputs=(runs, models), say=note
+                )
+            )
+
+        trained = train_models(settings, workers=workers, scheduler=scheduler, progress=tell, keep=keep)
+        begin_publishing(runs, settings.name)
+        published = publish(trained, settings, runs=runs, models=models, force=replace, progress=tell)
     if as_json:
         say_json(_as_content(trained.run, published))
     else:
@@ -51,8 +74,14 @@ def _as_content(run: Run, published: Published) -> dict[str, Any]:
     return {
         "name": run.name,
         "simulated": run.simulated,
+        "plan": dict(run.provenance["plan"]),
         "scores": records(run.scores),
         "comparisons": records(run.comparisons),
+        "chance": records(run.chance),
+        "stratum_scores": records(run.stratum_scores),
+        "decisions": records(run.decisions),
+        "learning_curve": records(run.learning_curve),
+        "optimism": records(run.optimism),
         "watched": records(run.watched),
         "findings": records(run.findings),
         "run": str(published.run),
@@ -63,17 +92,21 @@ def _as_content(run: Run, published: Published) -> dict[str, Any]:
 
 
 def _say_result(run: Run, published: Published) -> None:
+    from trastuz_ml.report.chance import chance_sentences
     from trastuz_ml.report.content import gene_sentences
 
     patients, responders = len(run.patients), int(run.patients["response"].sum())
     kind = "SIMULATED patients" if run.simulated else "patients"
     plan = run.provenance["plan"]
     say()
-    folds = f"{plan['repeats']} x {plan['folds']} folds, nested"
-    say(f"{run.name}: {patients} {kind}, {responders} responders; {folds}")
+    say(f"{run.name}: {patients} {kind}, {responders} responders; {plan['words']}")
+    say(f"Plan: {plan['why']}.")
     say_table(_score_sheet(run.scores))
-    say("AUROC with 95 % interval (Nadeau-Bengio: held the true value in 91 % of simulated cohorts, not 95 %).")
+    for sentence in _score_sentences(run.scores):
+        say(sentence)
     say("'chosen' is the model that the inner folds picked: the honest headline. The best row is optimistic.")
+    for sentence in chance_sentences(run.chance):
+        say(sentence)
     say()
     for sentence in gene_sentences(run):
         say(sentence)
@@ -88,6 +121,22 @@ def _say_result(run: Run, published: Published) -> None:
         note(f"{len(warnings)} warnings about the data: {published.run / 'findings.tsv'}")
 
 
+def _score_sentences(scores: pd.DataFrame) -> list[str]:
+    """Say how intervals of the AUROC were made, how far they can be trusted, and what was refused."""
+    from trastuz_ml.stats.intervals import name_of, too_short
+
+    bounded = scores[(scores["score"] == "AUROC") & scores["low"].notna()]
+    said = []
+    if len(bounded):
+        method = bounded["interval"].iloc[0]
+        held = too_short(method)
+        share = "" if held is None else f"{100 * held:.0f} % of simulated cohorts, not 95 %"
+        short = f": held the true value in {share}" if share else ""
+        said.append(f"AUROC with 95 % interval ({name_of(method)}{short}).")
+    refused = scores.loc[scores["interval"].str.startswith("refused: "), "interval"].unique()
+    return said + [f"Scores of probabilities are {reason}." for reason in refused]
+
+
 def _score_sheet(scores: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
@@ -99,10 +148,13 @@ def _score_sheet(scores: pd.DataFrame) -> pd.DataFrame:
         return f"{row['estimate']:.{digits}f}{interval}"
 
     columns = {"AUROC": "AUROC", "Brier score": "Brier", "calibration slope": "calibration slope"}
+    known = set(scores.loc[scores["estimate"].notna(), "score"])
+    # The honest headline first, wherever it stands in the table.
+    models = sorted(scores["model"].unique(), key=lambda model: model != "chosen")
     return pd.DataFrame(
         [
-            {"model": m} | {title: cell(m, score) for score, title in columns.items()}
-            for m in scores["model"].unique()
+            {"model": m} | {title: cell(m, score) for score, title in columns.items() if score in known}
+            for m in models
         ]
     )
 
@@ -161,6 +213,8 @@ def _say_contributions(table: pd.DataFrame) -> None:
 def _unknown_gene(gene: str, run: Run) -> str:
     from trastuz_ml.cohort.patients import nearest
 
+    if run.configuration.get("calls", True) is None:
+        return f"The run has no calls, and says nothing of '{gene}': leave out --gene to see its covariates."
     folded = {known.casefold(): known for known in run.matrix.genes}
     same = folded.get(gene.casefold())
     hint = f"; the nearest is {same}" if same else nearest(gene, list(run.matrix.genes))

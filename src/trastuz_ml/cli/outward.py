@@ -13,9 +13,12 @@ from trastuz_ml.cli.data import AsJson, Force, Tumor
 
 def predict(
     model: Annotated[Path, typer.Option("--model", metavar="DIR", help="Stored model, or its name.")],
-    calls: Annotated[list[Path], typer.Option("--calls", metavar="FILE", help="Calls (VCF or MAF); repeatable.")],
     patients: Annotated[Path, typer.Option("--patients", metavar="FILE", help="Roster of the new patients.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Predictions, .csv or .parquet.")],
+    calls: Annotated[
+        list[Path] | None,
+        typer.Option("--calls", metavar="FILE", help="Calls (VCF or MAF); repeatable. Not for covariates alone."),
+    ] = None,
     covered: Annotated[
         Path | None,
         typer.Option("--covered", metavar="FILE", help="Genes of the new assay, one a line; an exome by default."),
@@ -31,6 +34,7 @@ def predict(
     from trastuz_ml.prediction.batch import write_predictions
     from trastuz_ml.store.bundle import load_model
 
+    calls = calls or []
     read = [path for path in (*calls, patients, covered) if path is not None]
     require_file(out, force=force, endings=[".csv", ".parquet"], inputs=read)
     bundle = load_model(model)

@@ -62,7 +62,7 @@ def plan(
 def _people(
     experiment: Path | None, patients: int | None, responders: int | None, strata: list[str], data: Path | None
 ) -> People:
-    from trastuz_ml.experiment.configuration import read_experiment
+    from trastuz_ml.experiment.experiment_file import read_experiment
     from trastuz_ml.experiment.plan import people_of, people_of_numbers
 
     if experiment is not None and patients is None and responders is None:

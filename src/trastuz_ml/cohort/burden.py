@@ -28,14 +28,15 @@ def burden(cohort: Cohort, effects: Sequence[str], genes: Sequence[str] | None =
     Returns
     -------
     array of shape (n_patients,)
-        NaN where the patient's assay does not cover all that counts: a panel's few calls are no low burden.
+        NaN where the patient's assay does not cover all that counts: a panel's few calls are no low burden. NaN,
+        too, where no gene counts: what was not looked at is not zero.
     """
     counted = cohort.calls["effect"].isin(effects)
     if genes is not None:
         counted &= cohort.calls["gene"].isin(genes)
     counts = cohort.calls.loc[counted, "patient"].value_counts().reindex(cohort.patients.index, fill_value=0)
     whole = {
-        assay.name: assay.genes is None if genes is None else bool(assay.covers(genes).all())
+        assay.name: assay.genes is None if genes is None else len(genes) > 0 and bool(assay.covers(genes).all())
         for assay in cohort.assays
     }
     measured = cohort.patients["assay"].map(whole).to_numpy(dtype=bool)

@@ -17,8 +17,10 @@ from trastuz_ml.cohort.distinct import distinct_calls
 from trastuz_ml.cohort.patients import Covariate, nearest
 from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.findings import MOST_NAMED, Finding, by_patient, findings_table, name_some
-from trastuz_ml.schema import FINDINGS, KEPT, ROWS, as_words, empty, join_tables
+from trastuz_ml.schema import CALLS, FINDINGS, KEPT, ROWS, as_words, empty, join_tables
 
+# Where nobody was sequenced: it covers nothing, so that no gene of anybody is known, and none is intact.
+UNSEQUENCED = Assay("not sequenced", frozenset())
 _ALL_TWICE = ": all of this patient's calls; is a file given twice?"
 _FATES = (KEPT, "not-on-roster", "filtered-out", "not-sequenced", "no-response")
 
@@ -146,6 +148,63 @@ class Cohort:
             own, members, tuple(covariates), tuple(assays), findings_table(noticed), tuple(sources), simulated,
             join_tables(rows, ROWS), build,
         )  # fmt: skip
+
+    @classmethod
+    def of_roster(
+        cls,
+        patients: pd.DataFrame,
+        *,
+        covariates: Sequence[Covariate] = (),
+        findings: Iterable[Finding] = (),
+        simulated: bool = False,
+        training: bool = True,
+    ) -> Cohort:
+        """Take a roster alone: nobody was sequenced, and of genes and burden nothing is known.
+
+        Parameters
+        ----------
+        patients : pandas.DataFrame
+            What :func:`trastuz_ml.cohort.patients.read_roster` returned; who was sequenced does not matter.
+        covariates, findings, simulated
+            Carried over into the cohort.
+        training : bool
+            Leave out patients without a response; false when patients are to be predicted.
+
+        Raises
+        ------
+        EvidenceError
+            If fewer than two classes of response are left.
+
+        Examples
+        --------
+        >>> roster = pd.DataFrame(
+        ...     {"response": [1, 0], "group": ["P1", "P2"], "in_cohort": True, "sequenced": True},
+        ...     index=["P1", "P2"])
+        >>> cohort = Cohort.of_roster(roster)
+        >>> cohort.sequenced, len(cohort.calls), cohort.findings["code"].tolist()
+        (False, 0, ['no-calls'])
+        """
+        kept = patients["in_cohort"] & (patients["response"].notna() | (not training))
+        members = patients[kept].drop(columns=["in_cohort", "sequenced"]).assign(assay=UNSEQUENCED.name)
+        if training and members["response"].nunique() < 2:
+            raise EvidenceError(
+                f"After leaving out patients that have no response, {len(members)} patients of one class only are "
+                "left; two classes are needed to learn from."
+            )
+        nobody = Finding(
+            "note", "no-calls",
+            "no calls are given: nobody counts as sequenced, no gene is known, and covariates alone predict",
+            len(members),
+        )  # fmt: skip
+        noticed = [*findings, *_filtered_out(patients), nobody]
+        return cls(
+            empty(CALLS), members, tuple(covariates), (UNSEQUENCED,), findings_table(noticed), simulated=simulated
+        )
+
+    @property
+    def sequenced(self) -> bool:
+        """Whether anybody was sequenced."""
+        return UNSEQUENCED not in self.assays
 
     @property
     def response(self) -> pd.Series:

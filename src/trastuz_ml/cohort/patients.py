@@ -43,6 +43,8 @@ class Covariate:
         The levels of an ordered covariate, lowest first.
     vouched : bool
         The user says that an AUC of 0.95 or more is real.
+    predicts : bool
+        Whether models see it; one that does not predict only parts patients into strata.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Covariate:
     kind: Kind = "number"
     levels: tuple[str, ...] = ()
     vouched: bool = False
+    predicts: bool = True
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,17 @@ def read_table(path: Path, sheet: str | int = 0) -> pd.DataFrame:
     return _named(table)
 
 
+def says_simulated(table: pd.DataFrame) -> bool:
+    """Return whether a table says that its patients are invented, as the simulator's column ``source`` does.
+
+    Examples
+    --------
+    >>> says_simulated(pd.DataFrame({"patient": ["SIM1"], "source": ["SIMULATED, seed 3"]}))
+    True
+    """
+    return "source" in table and bool(table["source"].str.startswith("SIMULATED", na=False).any())
+
+
 def _read_as(suffix: str, path: Path, sheet: str | int) -> pd.DataFrame:
     if suffix in _TEXT_ENDINGS and is_clinical_file(path):
         return read_clinical(path).reset_index(drop=True)

@@ -27,7 +27,7 @@ def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Q
     Parameters
     ----------
     experiment : Experiment
-        From :func:`trastuz_ml.experiment.configuration.read_experiment`.
+        From :func:`trastuz_ml.experiment.experiment_file.read_experiment`.
     workers : int, optional
         Processes that read; all cores when absent.
 
@@ -43,7 +43,10 @@ def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Q
     _, found = build_features(experiment, cohort)
     checked = accepted(check_cohort(cohort, everybody=everybody, effects=NONSILENT), experiment.accept)
     findings = pd.concat([found, findings_table([*checked, *_disguises(cohort)])], ignore_index=True)
-    return Quality(experiment.name, cohort, in_order(findings), patient_quality(cohort))
+    patients = patient_quality(cohort)
+    if not cohort.sequenced:  # nothing was counted, which is not none
+        patients[["rows", "calls"]] = pd.NA
+    return Quality(experiment.name, cohort, in_order(findings), patients)
 
 
 def require_sound(cohort: Cohort, accept: Sequence[str] = ()) -> list[Finding]:

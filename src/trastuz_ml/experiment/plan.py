@@ -13,7 +13,8 @@ import pandas as pd
 
 from trastuz_ml.cohort.patients import read_roster
 from trastuz_ml.errors import ConfigurationError, EvidenceError
-from trastuz_ml.experiment.configuration import Experiment, Plan
+from trastuz_ml.experiment.configuration import Experiment
+from trastuz_ml.experiment.validation_settings import Plan
 from trastuz_ml.features.simulate import simulate_cohort
 from trastuz_ml.findings import Finding
 from trastuz_ml.learn.folds import largest_number_of_folds
@@ -61,6 +62,8 @@ class People:
         Whether the patients are invented.
     findings : tuple of Finding
         What was noticed about the roster.
+    sequenced : bool
+        False where the experiment names no calls: there is no gene to ask about.
     """
 
     patients: int
@@ -73,6 +76,7 @@ class People:
     name: str = ""
     simulated: bool = False
     findings: tuple[Finding, ...] = ()
+    sequenced: bool = True
 
     @property
     def others(self) -> int:
@@ -238,7 +242,7 @@ def people_of(experiment: Experiment, strata: Sequence[str] = ()) -> People:
     return People(
         len(members), int(response.sum()), len(np.unique(groups)), largest_number_of_folds(response, groups),
         experiment.validation.repeats, experiment.validation.folds, _strata_of(members, strata), experiment.name,
-        experiment.simulated is not None, tuple(findings),
+        experiment.simulated is not None, tuple(findings), experiment.calls is not None,
     )  # fmt: skip
 
 

@@ -56,8 +56,9 @@ def size_page(plan: SizePlan, carriers: int = 3) -> list[Section]:
         Section("AUC", tuple(_auc(plan)), tuple(_auc_rows(plan))),
         Section("Chance", tuple(_chance(plan))),
         Section("Features in a model", tuple(_features(plan)), tuple(_feature_rows(plan))),
-        Section("Genes", tuple(_genes(plan, carriers)), tuple(_gene_rows(plan))),
     ]
+    if people.sequenced:
+        sections.append(Section("Genes", tuple(_genes(plan, carriers)), tuple(_gene_rows(plan))))
     if people.strata:
         sections.append(Section("Strata", (), tuple(_stratum_row(part) for part in people.strata)))
     return [*sections, Section("What cannot be said", tuple(_not_said(plan)))]
@@ -101,11 +102,11 @@ def _validation(people: People) -> Iterator[str]:
         yield "No validation works: without the one patient of the smaller class, there is one class only."
     elif people.patients < FEWEST:
         yield (
-            f"Below {FEWEST} patients leave-pair-out is the better plan (Airola et al. 2011): pairs of patients "
-            f"are left out together, {people.responders * people.others:,} of them a responder and another, and "
-            f"the model is fitted to the {people.patients - 2} others. `trastuz-ml train` does not have it yet: "
-            "it uses folds, and refuses scores of probabilities at this size. Folds that can each hold both "
-            f"classes: at most {people.most_folds}."
+            f"Below {FEWEST} patients every two patients are left out together (tournament leave-pair-out, Airola "
+            f"et al. 2011), {people.responders * people.others:,} pairs of them a responder and another, and the "
+            f"model is fitted to the {people.patients - 2} others. Scores of probabilities are refused at this "
+            "size. With validation: plan: k-fold there are folds all the same: those that can each hold both "
+            f"classes are at most {people.most_folds}."
         )
     elif people.folds > people.most_folds:
         best = (
@@ -183,12 +184,13 @@ def _features(plan: SizePlan) -> Iterator[str]:
 
 def _feature_rows(plan: SizePlan) -> Iterator[dict[str, str]]:
     for row in plan.allowances:
+        for_genes = {f"patients for {plan.genes:,}": f"{row.patients_for_genes:,}"}
         yield {
             "if the model reaches": "15 % of the largest R2" if row.area is None else f"AUC {row.area:.1f}",
             "Cox-Snell R2": f"{row.r2:.3f}",
             "features allowed": f"{row.features:,}",
             f"patients for {FEATURES}": f"{row.patients_for_ten:,}",
-            f"patients for {plan.genes:,}": f"{row.patients_for_genes:,}",
+            **(for_genes if plan.people.sequenced else {}),
         }
 
 
@@ -258,7 +260,8 @@ def _not_said(plan: SizePlan) -> Iterator[str]:
     yield from _weak_models(plan)
     if plan.allowances[-2].features == 0:
         yield "A model without much optimism: one feature is too many, even if the model reaches an AUC of 0.8."
-    yield from _lost_genes(plan)
+    if people.sequenced:
+        yield from _lost_genes(plan)
     lowest = wilson(1.0, people.responders).low
     if lowest < _GOOD_SENSITIVITY:
         who = "the one responder is" if people.responders == 1 else f"all {people.responders} responders are"

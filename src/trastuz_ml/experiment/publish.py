@@ -24,6 +24,11 @@ from trastuz_ml.store.run_folder import Run
 # What a stored model needs where it is served: the versions that made it, and nothing inferred.
 _SERVED_WITH = ("numpy", "scipy", "pandas", "scikit-learn", "skops", "shap", "pyarrow")
 
+_PURPOSE_WITHOUT_CALLS = (
+    "Estimates, from what was known before treatment, the probability of response to the regimen given in the "
+    "training cohort. Nobody was sequenced: no gene is read."
+)
+
 
 @dataclass(frozen=True)
 class Published:
@@ -112,11 +117,11 @@ def publish(
 
 
 def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) -> dict[str, Any]:
-    run, response = trained.run, experiment.roster.response
+    run, response, calls = trained.run, experiment.roster.response, experiment.calls
     exported = run.scores[run.scores["model"].isin([trained.model.name, "chosen"])]
     card: dict[str, Any] = plain(
         {
-            "purpose": experiment.purpose,
+            "purpose": experiment.purpose or ("" if calls is not None else _PURPOSE_WITHOUT_CALLS),
             "response": {
                 "column": response.column, "positive": response.positive, "negative": response.negative,
             },
@@ -127,8 +132,8 @@ def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) ->
             "limits": _limits(run),
             "inputs": {
                 "patient": experiment.roster.patient,
-                "sheets": [experiment.calls.sheet, experiment.roster.sheet],
-                "columns": dict(experiment.calls.columns),
+                "sheets": [0 if calls is None else calls.sheet, experiment.roster.sheet],
+                "columns": {} if calls is None else dict(calls.columns),
                 "reading": _reading(experiment),
                 "gene_sets": trained.gene_sets,
                 "sequenced": {name: list(values) for name, values in experiment.roster.sequenced.items()},
@@ -145,12 +150,14 @@ def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) ->
     return card
 
 
-def _reading(experiment: Experiment) -> dict[str, Any]:
-    """Return how calls were read, for new patients' calls to be read in the same way.
+def _reading(experiment: Experiment) -> dict[str, Any] | None:
+    """Return how calls were read, for new patients' calls to be read in the same way; nothing without calls.
 
     The tumour's sample column is left out: it can be the name of a patient.
     """
     calls = experiment.calls
+    if calls is None:
+        return None
     return {
         "patient_from": calls.patient_from, "annotation": calls.annotation, "filters": calls.filters.model_dump(),
     }  # fmt: skip

@@ -18,6 +18,7 @@ from trastuz_ml.calls.reading import ReadFile, Reading
 from trastuz_ml.cohort.cbioportal import is_study_folder, read_study
 from trastuz_ml.cohort.cohort import Cohort, Source
 from trastuz_ml.cohort.patients import read_roster
+from trastuz_ml.cohort.roster_table import read_table, says_simulated
 from trastuz_ml.errors import ConfigurationError, InputError
 from trastuz_ml.experiment.configuration import AssaySettings, Experiment
 from trastuz_ml.experiment.cores import available_cores
@@ -27,7 +28,7 @@ from trastuz_ml.features.masks import Mask, read_masks
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.features.simulate import simulate_cohort
 from trastuz_ml.findings import Finding, with_more
-from trastuz_ml.schema import KEPT
+from trastuz_ml.schema import CALLS, KEPT, ROWS, empty
 
 # What tells a call from another; readers add the coding change where an allele is not given.
 PLACE = frozenset({"chrom", "pos", "ref", "alt"})
@@ -40,7 +41,7 @@ class Inputs:
     Attributes
     ----------
     read : ReadFile
-        The calls of all files.
+        The calls of all files; none where the experiment names none.
     patients : pandas.DataFrame
         The roster.
     roster : pathlib.Path
@@ -59,11 +60,18 @@ class Inputs:
 
     def join(self, experiment: Experiment, *, training: bool = True) -> Cohort:
         """Return the cohort: with ``training`` false, patients without a response belong to it, too."""
-        cohort = Cohort.assemble(
-            self.read.calls, self.patients, covariates=experiment.roster.covariate_list(), assays=self.assays,
-            findings=self.findings, simulated=self.read.simulated, training=training, dropped=self.read.dropped,
-            build=self.read.build, placed="pos" in self.read.calls, default_assay=experiment.roster.default_assay,
-        )  # fmt: skip
+        covariates = experiment.roster.covariate_list()
+        if experiment.calls is None:
+            cohort = Cohort.of_roster(
+                self.patients, covariates=covariates, findings=self.findings, simulated=self.read.simulated,
+                training=training,
+            )  # fmt: skip
+        else:
+            cohort = Cohort.assemble(
+                self.read.calls, self.patients, covariates=covariates, assays=self.assays, findings=self.findings,
+                simulated=self.read.simulated, training=training, dropped=self.read.dropped, build=self.read.build,
+                placed="pos" in self.read.calls, default_assay=experiment.roster.default_assay,
+            )  # fmt: skip
         roster = Source.of(self.roster, len(self.patients), len(cohort.patients))
         return replace(cohort, sources=(*_sources(self.read, cohort), roster))
 
@@ -115,8 +123,10 @@ def read_inputs(
 
 
 def reading_of(experiment: Experiment, wanted: frozenset[str] | None = None) -> Reading:
-    """Return what the readers need of an experiment's settings."""
+    """Return what the readers need of an experiment's settings; the usual where it has no calls."""
     calls = experiment.calls
+    if calls is None:
+        return Reading(wanted=wanted)
     return Reading(
         columns=calls.columns,
         sheet=calls.sheet,
@@ -144,13 +154,21 @@ def _read_all(experiment: Experiment, root: Path, wanted: frozenset[str], worker
             "--data."
         )
     reading = reading_of(experiment, wanted)
-    read = read_calls(matching_files(root, experiment.calls.files), reading, workers=workers)
     roster = root / experiment.roster.file
+    if experiment.calls is None:
+        read = _no_calls(roster, experiment.roster.sheet)
+    else:
+        read = read_calls(matching_files(root, experiment.calls.files), reading, workers=workers)
     patients, findings = read_roster(roster, experiment.roster.plan(), sheet=experiment.roster.sheet)
     if is_study_folder(roster):
         findings += read_study(roster).findings
     assays, noticed = _assays(experiment, read, read_symbol_table(reading.symbols))
     return Inputs(read, patients, roster, assays, (*read.findings, *findings, *noticed))
+
+
+def _no_calls(roster: Path, sheet: str | int) -> ReadFile:
+    """Return calls of nobody; without files of calls, the roster alone can say that its patients are invented."""
+    return ReadFile(empty(CALLS), empty(ROWS), simulated=says_simulated(read_table(roster, sheet)))
 
 
 def _assays(experiment: Experiment, read: ReadFile, table: SymbolTable) -> tuple[tuple[Assay, ...], list[Finding]]:
@@ -212,8 +230,10 @@ def features_of(
     Raises
     ------
     ConfigurationError
-        If ``fast`` is asked of an encoding that counts calls.
+        If ``fast`` is asked of an encoding that counts calls, or the experiment has no calls.
     """
+    if experiment.calls is None:
+        raise ConfigurationError("The experiment names no calls: nobody was sequenced, and there are no features.")
     experiment = with_current_names(experiment)
     wanted = feature_columns(experiment)
     if fast and experiment.features.encoding == "count":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,14 +17,8 @@ from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, GENE, NONSILENT
 
-BLOCKS: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "genes": (GENE,),
-    "covariates": (COVARIATE,),
-    "both": (COVARIATE, GENE),
-    "burden": (BURDEN,),
-    "assay": (ASSAY,),
-}
+# What an experiment calls a block of columns.
+BLOCKS: dict[str, str] = {"genes": GENE, "covariates": COVARIATE, "burden": BURDEN, "assay": ASSAY}
 BURDEN_NAME = "mutational burden (log calls)"
 BURDEN_RATE_NAME = "mutational burden (log calls per megabase)"
 ASSAY_NAME = "assay"
@@ -80,8 +75,51 @@ class Design:
 
     def columns(self, feature_set: str) -> npt.NDArray[np.intp]:
         """Return the places of the columns that belong to a feature set."""
-        blocks = BLOCKS[feature_set]
-        return np.array([i for i, f in enumerate(self.features) if f.block in blocks], dtype=np.intp)
+        return np.flatnonzero(np.isin(self.blocks, blocks_of(feature_set)))
+
+    def without_names(self) -> Design:
+        """Return the design with numbers for patients and groups: all that work elsewhere is given.
+
+        Zeros lead, because folds depend on the order of the groups' names.
+        """
+        codes = np.unique(self.groups, return_inverse=True)[1]
+        numbers = tuple(f"{i:09d}" for i in range(len(self.patients)))
+        return replace(self, patients=numbers, groups=np.char.mod("%09d", codes))
+
+    @cached_property
+    def blocks(self) -> npt.NDArray[np.str_]:
+        """Block of each column, shape (n_features,)."""
+        return np.array([f.block for f in self.features], dtype=np.str_)
+
+    @cached_property
+    def kinds(self) -> npt.NDArray[np.str_]:
+        """Kind of each column, shape (n_features,)."""
+        return np.array([f.kind for f in self.features], dtype=np.str_)
+
+
+def blocks_of(feature_set: str) -> tuple[str, ...]:
+    """Return the blocks of a feature set: ``none``, ``both``, or names of :data:`BLOCKS` joined by ``+``.
+
+    Raises
+    ------
+    ConfigurationError
+        If a name is unknown or given twice.
+
+    Examples
+    --------
+    >>> blocks_of("both"), blocks_of("genes+burden")
+    (('covariate', 'gene'), ('gene', 'burden'))
+    """
+    if feature_set == "none":
+        return ()
+    names = ["covariates", "genes"] if feature_set == "both" else feature_set.split("+")
+    wrong = [name for name in names if name not in BLOCKS or names.count(name) > 1]
+    if wrong:
+        raise ConfigurationError(
+            f"'{feature_set}' is no feature set: expected 'both', or some of {', '.join(BLOCKS)}, each once, with "
+            f"'+' between them; '{wrong[0]}' is {'given twice' if wrong[0] in BLOCKS else 'none of them'}."
+        )
+    return tuple(BLOCKS[name] for name in names)
 
 
 def make_design(cohort: Cohort, matrix: GeneMatrix) -> Design:
@@ -92,7 +130,7 @@ def make_design(cohort: Cohort, matrix: GeneMatrix) -> Design:
     """
     features: list[Feature] = []
     columns: list[npt.NDArray[np.float32]] = []
-    for covariate in cohort.covariates:
+    for covariate in (c for c in cohort.covariates if c.predicts):
         values = cohort.patients[covariate.name]
         if covariate.kind == "category":
             levels = tuple(sorted(values.dropna().unique()))

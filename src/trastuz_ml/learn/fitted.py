@@ -1,4 +1,4 @@
-"""Fitted models: three kinds, each giving a probability from prepared columns."""
+"""Fitted models: three kinds of estimators on prepared columns, and the rank average of several models."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class FittedModel:
         """Return the prepared columns of a design's X."""
         if len(self.columns) == 0:
             return np.empty((len(X), 0))
-        prepared: Array = self.preparation.transform(X[:, self.columns])
+        prepared: Array = self.preparation.prepare(X[:, self.columns])[0]
         return prepared
 
     def probability(self, X: npt.NDArray[np.float32]) -> Array:
@@ -133,3 +133,63 @@ class FittedModel:
             return np.empty(0, dtype=np.intp)
         places: npt.NDArray[np.intp] = self.columns[self.preparation.source_]
         return places
+
+
+@dataclass(frozen=True, eq=False)
+class RankAverage:
+    """Several fitted models whose probabilities are replaced by ranks, averaged and calibrated.
+
+    Attributes
+    ----------
+    name : str
+        Catalogue name.
+    members : tuple of FittedModel
+        The models that are averaged.
+    references : tuple of array, shape (n_training,)
+        For each member, its sorted inner predictions: what a new probability is ranked among.
+    slope, intercept : float
+        Log-odds of response are ``slope * average rank + intercept``.
+    candidate : mapping
+        How many models are averaged.
+    threshold : float
+        Probability from which a patient is called a responder.
+    """
+
+    name: str
+    members: tuple[FittedModel, ...]
+    references: tuple[Array, ...]
+    slope: float
+    intercept: float
+    candidate: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float = 0.5
+
+    def probability(self, X: npt.NDArray[np.float32]) -> Array:
+        """Return the probability of response of each row of a design's X, shape (n_patients,)."""
+        ranks = [ranks_among(r, m.probability(X)) for r, m in zip(self.references, self.members, strict=True)]
+        return self.from_average(np.mean(ranks, axis=0))
+
+    def from_average(self, average: Array) -> Array:
+        """Return probabilities from average ranks, shape (n_patients,)."""
+        chance: Array = expit(self.slope * average + self.intercept)
+        return chance
+
+    def sources(self) -> npt.NDArray[np.intp]:
+        """Return the places in the design of the features that any member uses."""
+        return np.unique(np.concatenate([member.sources() for member in self.members]))
+
+
+AnyFitted = FittedModel | RankAverage
+
+
+def ranks_among(reference: Array, values: Array) -> Array:
+    """Return the share of sorted reference values below each value, ties counted half.
+
+    Examples
+    --------
+    >>> ranks_among(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.2, 0.9])).tolist()
+    [0.375, 1.0]
+    """
+    below = np.searchsorted(reference, values, side="left")
+    up_to = np.searchsorted(reference, values, side="right")
+    share: Array = (below + up_to) / (2 * len(reference))
+    return share

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,70 +10,60 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from trastuz_ml.learn.fitted import LinearLogit
+from trastuz_ml.learn.ridge import fit_ridge
+from trastuz_ml.learn.sparse_logistic import fit_sparse
+from trastuz_ml.learn.training import Training
 
 Array = npt.NDArray[np.float64]
 Candidates = Sequence[dict[str, Any]]
 
 
-def fit_prevalence(X: Array, y: npt.NDArray[np.int8], candidates: Candidates, seed: int) -> list[LinearLogit]:
+def fit_prevalence(training: Training, candidates: Candidates) -> list[LinearLogit]:
     """Return the model that knows nothing but the response rate of the training patients.
 
     Examples
     --------
-    >>> y = np.array([1, 0, 0, 0], dtype=np.int8)
-    >>> fit_prevalence(np.empty((4, 0)), y, [{}], 0)[0].probability(np.empty((1, 0))).tolist()
+    >>> training = Training(np.empty((4, 0)), np.array([1, 0, 0, 0], dtype=np.int8), np.array(list("abcd")))
+    >>> fit_prevalence(training, [{}])[0].probability(np.empty((1, 0))).tolist()
     [0.25]
     """
-    return [LinearLogit(np.zeros(X.shape[1]), float(logit(y.mean()))) for _ in candidates]
+    return [LinearLogit(np.zeros(training.X.shape[1]), float(logit(training.rate))) for _ in candidates]
 
 
-def fit_l2(X: Array, y: npt.NDArray[np.int8], candidates: Candidates, seed: int) -> list[LinearLogit]:
-    """Fit ridge-penalised logistic regression for each inverse penalty ``C``.
+def fit_l2(training: Training, candidates: Candidates) -> list[LinearLogit]:
+    """Fit ridge-penalised logistic regression for each inverse penalty ``C`` (:func:`.ridge.fit_ridge`).
 
-    With more columns than patients the fit is made in the patients' own space: the penalised solution lies in
-    the row space of X (representer theorem; Hastie and Tibshirani 2004, Biostatistics 5:329), so that a
-    singular value decomposition turns p columns into at most n without changing the answer.
+    Examples
+    --------
+    >>> y = np.array([0, 1, 1, 1], dtype=np.int8)
+    >>> training = Training(np.array([[-1.0], [-1.0], [1.0], [1.0]]), y, np.array(list("abcd")))
+    >>> [model.coefficients.round(2).tolist() for model in fit_l2(training, [{"C": 0.1}, {"C": 1.0}])]
+    [[0.09], [0.58]]
     """
-    from sklearn.linear_model import LogisticRegression
-
-    if X.shape[1] == 0:
-        return fit_prevalence(X, y, candidates, seed)
-    wide = X.shape[1] > X.shape[0]
-    if wide:
-        left, singular, right = np.linalg.svd(X, full_matrices=False)
-        X = left * singular
-    models = []
-    for candidate in candidates:
-        solver = LogisticRegression(C=candidate["C"], tol=1e-8, max_iter=10_000).fit(X, y)
-        coefficients = solver.coef_[0] @ right if wide else solver.coef_[0]
-        models.append(LinearLogit(coefficients.astype(np.float64), float(solver.intercept_[0])))
-    return models
+    if training.X.shape[1] == 0:
+        return fit_prevalence(training, candidates)
+    fits = fit_ridge(training.X, training.y, training.weights, [candidate["C"] for candidate in candidates])
+    return [LinearLogit(coefficients, intercept) for coefficients, intercept in fits]
 
 
-def fit_elastic_net(X: Array, y: npt.NDArray[np.int8], candidates: Candidates, seed: int) -> list[LinearLogit]:
-    """Fit elastic-net logistic regression (skglm's proximal Newton) for each candidate.
+def fit_elastic_net(training: Training, candidates: Candidates) -> list[LinearLogit]:
+    """Fit elastic-net logistic regression for each candidate (:func:`.sparse_logistic.fit_sparse`).
 
     A candidate gives ``l1_ratio`` and ``fraction``, the penalty as a share of the smallest one that leaves
-    no coefficient: max |X'(y - mean y)| / (n l1_ratio) (Friedman, Hastie and Tibshirani 2010, section 2.5).
-    """
-    from skglm import GeneralizedLinearEstimator
-    from skglm.datafits import Logistic
-    from skglm.penalties import L1_plus_L2
-    from skglm.solvers import ProxNewton
+    no coefficient: max |X'w(y - rate)| / (n l1_ratio), w being the patients' weights and rate the weighted
+    response rate (Friedman, Hastie and Tibshirani 2010, Journal of Statistical Software 33(1), section 2.5).
 
-    steepest = float(np.abs(X.T @ (y - y.mean())).max(initial=0.0)) / len(y)
+    Examples
+    --------
+    >>> y = np.array([0, 1, 1, 1], dtype=np.int8)
+    >>> training = Training(np.array([[-1.0], [-1.0], [1.0], [1.0]]), y, np.array(list("abcd")))
+    >>> grid = [{"l1_ratio": 0.5, "fraction": 1.0}, {"l1_ratio": 0.5, "fraction": 0.5}]
+    >>> [model.coefficients.round(2).tolist() for model in fit_elastic_net(training, grid)]
+    [[0.0], [0.41]]
+    """
+    X, y, weights = training.X, training.y, training.weights
+    steepest = float(np.abs((weights * (y - training.rate)) @ X).max(initial=0.0)) / len(y)
     if steepest == 0.0:
-        return fit_prevalence(X, y, candidates, seed)
-    X, signs = np.asfortranarray(X), np.where(y > 0, 1.0, -1.0)
-    models = []
-    for candidate in candidates:
-        strength = candidate["fraction"] * steepest / candidate["l1_ratio"]
-        penalty = L1_plus_L2(strength, candidate["l1_ratio"])
-        solver = GeneralizedLinearEstimator(Logistic(), penalty, ProxNewton(fit_intercept=True, tol=1e-7))
-        with warnings.catch_warnings():
-            # With one column left, numba grumbles about the memory layout of a working set of one.
-            warnings.filterwarnings("ignore", message=".*contiguous.*")
-            solver.fit(X, signs)
-        coefficients = np.asarray(solver.coef_, dtype=np.float64).ravel()
-        models.append(LinearLogit(coefficients, float(np.ravel(solver.intercept_)[0])))
-    return models
+        return fit_prevalence(training, candidates)
+    penalties = [(c["fraction"] * steepest / c["l1_ratio"], c["l1_ratio"]) for c in candidates]
+    return [LinearLogit(*fit) for fit in fit_sparse(X, y, weights, penalties)]

@@ -1,27 +1,31 @@
-"""Scores and comparisons, all computed from the out-of-fold table and what each fold chose."""
+"""Scores, all computed from the out-of-fold table and what each fold chose."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.learn.catalogue import CLINICAL
-from trastuz_ml.schema import COMPARISONS, SCORES, conform
-from trastuz_ml.stats import calibration, discrimination
-from trastuz_ml.stats.intervals import Interval, nadeau_bengio, newcombe_auc, no_interval, wald, wilson
+from trastuz_ml.learn.out_of_fold import folded, in_pairs, paired
+from trastuz_ml.schema import SCORES, conform
+from trastuz_ml.stats import auc_intervals, calibration, discrimination
+from trastuz_ml.stats.intervals import Interval, nadeau_bengio, no_interval, wald, wilson
 
 AUROC = "AUROC"
 PROBABILITY_SCORES = (
     "average precision", "Brier score", "log loss", "Brier skill", "calibration intercept", "calibration slope",
-    "sensitivity", "specificity",
+    "sensitivity", "specificity", "MCC",
 )  # fmt: skip
+# The interval of the AUROC: any method of stats.auc_intervals that takes response, score and fold.
+DEFAULT_INTERVAL: Callable[..., Interval] = auc_intervals.widened
 # Below this many patients nothing is said of probabilities.
 FEWEST = 30
 _BY_CONSTRUCTION = no_interval("by construction: the same probability for everybody in a fold")
+_ROUNDING = 1e-9
 _Row = tuple[str, float, Interval]
 
 
@@ -29,9 +33,11 @@ def score_table(out_of_fold: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFram
     """Score every model, every score with its interval or the reason for none.
 
     AUROC is the mean over folds of the value within the fold: pooled probabilities would be biased by the
-    class ratio that changes from fold to fold. Average precision is taken of ranks within the fold, pooled
-    over a repeat. Brier score, log loss, calibration, sensitivity and specificity are pooled over a repeat
-    and averaged over repeats. Below 30 patients, scores of probabilities are refused.
+    class ratio that changes from fold to fold. Of left-out pairs it is the share of pairs of a responder and
+    another patient that are ranked rightly, ties half. Average precision is taken of ranks within the fold,
+    pooled over a repeat. Brier score, log loss, calibration, sensitivity, specificity and MCC are pooled over a
+    repeat and averaged over repeats. Below 30 patients, and for left-out pairs, scores of probabilities are
+    refused.
 
     Parameters
     ----------
@@ -41,7 +47,7 @@ def score_table(out_of_fold: pd.DataFrame, choices: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        :data:`trastuz_ml.schema.SCORES`, models in the order of the out-of-fold table.
+        :data:`trastuz_ml.schema.SCORES`, models in the order of the out-of-fold table: ``chosen`` first.
     """
     thresholds = choices[["model", "repeat", "fold", "threshold"]]
     joined = out_of_fold.merge(thresholds, on=["model", "repeat", "fold"], validate="many_to_one")
@@ -64,23 +70,6 @@ def fold_values(table: pd.DataFrame, score: Callable[..., float]) -> npt.NDArray
     )
 
 
-def comparison_table(out_of_fold: pd.DataFrame, rival: str = CLINICAL) -> pd.DataFrame:
-    """Compare each model's AUROC with a rival's on the same folds (Nadeau and Bengio 2003).
-
-    Without the rival in the table, the comparison table is empty.
-    """
-    rows = []
-    by_model = dict(iter(out_of_fold.groupby("model", sort=False)))
-    if rival in by_model:
-        rival_auc = fold_values(by_model[rival], discrimination.auc)
-        for model, table in by_model.items():
-            if model != rival:
-                gains = fold_values(table, discrimination.auc) - rival_auc
-                mean, interval, p = nadeau_bengio(gains, _test_share(table), bounds=(-1.0, 1.0))
-                rows.append((model, rival, AUROC, mean, interval.low, interval.high, p))
-    return conform(pd.DataFrame(rows, columns=COMPARISONS.names), COMPARISONS)
-
-
 def _test_share(table: pd.DataFrame) -> float:
     """Return patients left out over patients trained on, the mean over folds."""
     repeats = table["repeat"].nunique()
@@ -90,29 +79,38 @@ def _test_share(table: pd.DataFrame) -> float:
 
 def _scores_of(table: pd.DataFrame) -> Iterator[_Row]:
     constant = bool(table.groupby(["repeat", "fold"])["probability"].nunique().max() == 1)
-    patients = len(table) // table["repeat"].nunique()
-    yield AUROC, *_within_folds(table, constant=constant)
-    if patients < FEWEST:
-        reason = f"refused: {patients} patients, and fewer than {FEWEST} say nothing of probabilities"
+    patients = table["patient"].nunique()
+    yield AUROC, *_auroc(table, constant=constant)
+    if reason := _refusal(table, patients):
         yield from ((name, math.nan, no_interval(reason)) for name in PROBABILITY_SCORES)
         return
     yield "average precision", *_average_precision(table, constant=constant)
     yield from _losses(table)
     yield from _calibration(table, constant=constant)
     yield from _at_threshold(table, constant=constant)
+    yield "MCC", *_matthews(table, constant=constant)
 
 
-def _within_folds(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
-    mean, interval, _ = nadeau_bengio(
-        fold_values(table, discrimination.auc), _test_share(table), bounds=(0.0, 1.0)
-    )
+def _refusal(table: pd.DataFrame, patients: int) -> str:
+    if patients < FEWEST:
+        return f"refused: {patients} patients, and fewer than {FEWEST} say nothing of probabilities"
+    if in_pairs(table):
+        return "refused: with left-out pairs a patient has a probability for each pair, and none of its own"
+    return ""
+
+
+def _auroc(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
+    if in_pairs(table):
+        won = paired(table).wins
+        interval = replace(auc_intervals.pairwise_newcombe(won), method="Newcombe over pairs")
+        return float(won.mean()), _BY_CONSTRUCTION if constant else interval
+    found = folded(table)
+    values = (found.response, found.probability, found.fold_of)
+    area = discrimination.placements(*values).mean
     if constant:
-        return mean, _BY_CONSTRUCTION
-    if math.isnan(interval.low):
-        repeats = table["repeat"].nunique()
-        responders = int(table["response"].sum()) // repeats
-        interval = newcombe_auc(mean, responders, len(table) // repeats - responders)
-    return mean, interval
+        return area, _BY_CONSTRUCTION
+    interval = DEFAULT_INTERVAL(*values)
+    return area, auc_intervals.newcombe_effective(*values) if math.isnan(interval.low) else interval
 
 
 def _average_precision(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
@@ -171,3 +169,33 @@ def _at_threshold(table: pd.DataFrame, *, constant: bool) -> Iterator[_Row]:
     for name, of, right in (("sensitivity", responded, called), ("specificity", ~responded, ~called)):
         share = float(right[of].mean())
         yield name, share, _BY_CONSTRUCTION if constant else wilson(share, of.sum() / repeats)
+
+
+def _matthews(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
+    """Return MCC, and its interval on Fisher's scale from each patient's influence, the mean over repeats.
+
+    MCC is the correlation of two binary variables: its influence function is that of Pearson's correlation
+    (Devlin, Gnanadesikan and Kettenring 1975, Biometrika 62:531). The models are taken as given.
+    """
+    called = table.assign(called=table["probability"] >= table["threshold"])
+    repeats = [r.set_index("patient").sort_index() for _, r in called.groupby("repeat", sort=True)]
+    values = [discrimination.matthews(r["response"].to_numpy(dtype=int), r["called"]) for r in repeats]
+    mean = float(np.mean(values))
+    if constant:
+        return mean, _BY_CONSTRUCTION
+    if any(r["called"].nunique() < 2 for r in repeats):
+        return mean, no_interval("in some repeat everybody was called alike")
+    if abs(mean) > 1 - _ROUNDING:
+        return mean, no_interval("everybody was called rightly, or everybody wrongly: no spread to measure")
+    influence = np.zeros(len(repeats[0]))
+    for value, repeat in zip(values, repeats, strict=True):
+        y, c = (_standardised(repeat[name]) for name in ("response", "called"))
+        influence += (y * c - value * (y**2 + c**2) / 2) / len(repeats)
+    error = float(influence.std(ddof=1)) / math.sqrt(len(influence)) / (1 - mean**2)
+    ends = wald(math.atanh(mean), error)
+    return mean, Interval(math.tanh(ends.low), math.tanh(ends.high), "Fisher's z, over patients")
+
+
+def _standardised(values: pd.Series) -> npt.NDArray[np.float64]:
+    x = values.to_numpy(dtype=float)
+    return np.asarray((x - x.mean()) / x.std())

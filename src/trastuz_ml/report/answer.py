@@ -7,22 +7,23 @@ from typing import Any
 
 import pandas as pd
 
+from trastuz_ml.learn.folds import LEAVE_GROUP_OUT, LEAVE_PAIR_OUT
 from trastuz_ml.report.plain import records
 from trastuz_ml.report.wording import number, share, span
-from trastuz_ml.stats.intervals import NADEAU_BENGIO_COVERAGE
+from trastuz_ml.stats.intervals import name_of, too_short
 
 CHOSEN, CLINICAL, AUROC = "chosen", "clinical-only", "AUROC"
 # The learner of clinical-only, given the genes as well.
 SAME_LEARNER = "l2-logistic:both"
-# How often intervals of a kind held the truth where 95 % is claimed, in simulated cohorts.
-_COVERAGE: dict[str, float] = {"Nadeau-Bengio": NADEAU_BENGIO_COVERAGE}
+
+NO_CALLS = "no calls: covariates alone"
 
 Row = Mapping[str, Any]
 
 
 def answer_content(
     name: str, simulated: bool, scores: pd.DataFrame, comparisons: pd.DataFrame,
-    choices: pd.DataFrame, watched: Sequence[Row],
+    choices: pd.DataFrame, watched: Sequence[Row], *, sequenced: bool = True, chance: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return the answer: sentences for one paragraph, and the few numbers to set large beside it.
 
@@ -36,12 +37,17 @@ def answer_content(
         As declared in :mod:`trastuz_ml.schema`.
     watched : sequence of mappings
         Watched genes, each with its ``sentence``.
+    sequenced : bool
+        Whether anybody was; without, nothing is said of genes.
+    chance : sequence of str
+        What permutations say, in sentences.
 
     Returns
     -------
     dict
-        ``sentences`` of the models, ``genes`` (sentences of the watched genes) and ``highlights`` (``label``,
-        ``value``, ``detail``), at most four: the score, what genes add, and the first two watched genes.
+        ``sentences`` of the models, ``chance`` (what permutations say), ``genes`` (sentences of the watched genes)
+        and ``highlights`` (``label``, ``value``, ``detail``), at most four: the score, what genes add, and the
+        first two watched genes.
     """
     headline = headline_score(scores)
     gain = headline_gain(comparisons)
@@ -49,11 +55,12 @@ def answer_content(
         f"SIMULATED: every patient of {name} is invented." if simulated else "",
         _headline_sentence(headline),
         _picked_sentence(choices) if headline and headline["model"] == CHOSEN else "",
-        _gain_sentence(gain),
+        _gain_sentence(gain) if sequenced else "No calls were given: nothing is said of genes.",
     ]
     highlights = [_headline_highlight(headline), _gain_highlight(gain), *map(_watched_highlight, watched[:2])]
     return {
         "sentences": [sentence for sentence in sentences if sentence],
+        "chance": list(chance),
         "genes": [row["sentence"] for row in watched],
         "highlights": [highlight for highlight in highlights if highlight],
     }
@@ -95,23 +102,23 @@ def _with_its_interval(row: Row) -> str:
     ends, kind = span(row["low"], row["high"]), (row["interval"] or "").strip().rstrip(".")
     if not ends:
         return f"no interval: {kind or 'no reason was recorded'}"
-    return f"95 % {ends}{f', {kind}' if kind else ''}{coverage_of(kind)}"
+    return f"95 % {ends}{f', {name_of(kind)}' if kind else ''}{coverage_of(kind)}"
 
 
 def coverage_of(kind: str) -> str:
-    """Return how often such intervals hold the truth, unless the kind says so itself.
+    """Return how often such intervals hold the truth, where that is known to be too seldom.
 
     Examples
     --------
     >>> coverage_of("Nadeau-Bengio")
     '; for the AUROC such intervals held the truth in 91 % of simulated cohorts'
-    >>> coverage_of("Nadeau-Bengio, held the truth in 91 % of simulations")
+    >>> coverage_of("Wilson")
     ''
     """
-    known = next((held for name, held in _COVERAGE.items() if name in kind), None)
-    if known is None or "%" in kind:
+    held = too_short(kind)
+    if held is None:
         return ""
-    return f"; for the AUROC such intervals held the truth in {100 * known:.0f} % of simulated cohorts"
+    return f"; for the AUROC such intervals held the truth in {100 * held:.0f} % of simulated cohorts"
 
 
 def _against_chance(row: Row) -> str:
@@ -182,8 +189,12 @@ def _watched_highlight(row: Row) -> dict[str, str]:
     }
 
 
-def limits_content(patients: int, responders: int, carriers: Row, simulated: bool) -> list[str]:
-    """Return what a cohort of this size and design cannot say.
+def limits_content(
+    patients: int, responders: int, carriers: Row, simulated: bool, *, sequenced: bool = True, kind: str = ""
+) -> list[str]:
+    """Return what a cohort of this size and design cannot say; of genes nothing where nobody was sequenced.
+
+    ``kind`` is that of the split plan, as in :mod:`trastuz_ml.learn.folds`.
 
     Examples
     --------
@@ -192,20 +203,42 @@ def limits_content(patients: int, responders: int, carriers: Row, simulated: boo
     """
     return [
         *(["The patients are simulated: nothing here is a finding about people."] if simulated else []),
-        _size_sentence(patients, responders),
-        f"{carriers['rare']:,} of the {carriers['genes']:,} genes are mutated in fewer than {carriers['few']} "
-        "patients: about these, one at a time, nothing can be said.",
+        _size_sentence(patients, responders, "gene" if sequenced else "covariate"),
+        *([_LIMIT_OF_PLAN[kind]] if kind in _LIMIT_OF_PLAN else []),
+        *(_rare_genes(carriers) if sequenced else []),
         "What is predicted is response to the regimen given. Without an untreated arm it cannot be attributed "
         "to trastuzumab or to any other part of the regimen, nor told apart from prognosis.",
-        "A contribution describes the model, not biology: a gene can lead because it is long, because the "
-        "tumour carries many mutations, or because it goes with a covariate.",
-        "“Not covered” means not sequenced. It is never read as “not mutated”.",
+        *(_LIMITS_OF_GENES if sequenced else [_LIMIT_OF_COVARIATES]),
         "All scores are for new patients of the same population. Another hospital, assay or regimen may differ.",
         "This is research software. It is not advice on treatment and must not be used to choose one.",
     ]
 
 
-def _size_sentence(patients: int, responders: int) -> str:
+_LIMITS_OF_GENES = (
+    "A contribution describes the model, not biology: a gene can lead because it is long, because the tumour "
+    "carries many mutations, or because it goes with a covariate.",
+    "“Not covered” means not sequenced. It is never read as “not mutated”.",
+)
+_LIMIT_OF_PLAN = {
+    LEAVE_PAIR_OUT: "Every two patients were left out together, and the AUROC is the share of pairs of a "
+    "responder and another patient that were ranked rightly. Two models are not tested against each other: no "
+    "such test held its level in simulations.",
+    LEAVE_GROUP_OUT: "Each group was left out as a whole, and the AUROC is the mean over groups. Its interval is "
+    "about other patients of these groups, not about other groups.",
+}
+_LIMIT_OF_COVARIATES = (
+    "A contribution describes the model, not biology: a covariate can lead because it goes with another one."
+)
+
+
+def _rare_genes(carriers: Row) -> list[str]:
+    return [
+        f"{carriers['rare']:,} of the {carriers['genes']:,} genes are mutated in fewer than {carriers['few']} "
+        "patients: about these, one at a time, nothing can be said."
+    ]
+
+
+def _size_sentence(patients: int, responders: int, feature: str) -> str:
     rarer = min(responders, patients - responders)
     who = f"Of the patients, {share(responders, patients)} responded."
     if patients < 30:
@@ -214,7 +247,7 @@ def _size_sentence(patients: int, responders: int) -> str:
             "number here as an illustration."
         )
     return (
-        f"{who} The smaller of the two groups, {rarer}, bounds what can be learned, not the count of genes: a "
-        "difference between models that is smaller than the intervals above means nothing, and a gene that is "
-        "not among the leading ones is not thereby shown to be unimportant."
+        f"{who} The smaller of the two groups, {rarer}, bounds what can be learned, not the count of {feature}s: "
+        "a difference between models that is smaller than the intervals above means nothing, and a "
+        f"{feature} that is not among the leading ones is not thereby shown to be unimportant."
     )

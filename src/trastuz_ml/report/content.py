@@ -7,15 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from trastuz_ml.report.answer import AUROC, CHOSEN, answer_content, coverage_of, limits_content
+from trastuz_ml.learn.folds import LEAVE_PAIR_OUT
+from trastuz_ml.learn.out_of_fold import in_pairs
+from trastuz_ml.report.across import across_content, plan_words
+from trastuz_ml.report.answer import AUROC, CHOSEN, NO_CALLS, answer_content, coverage_of, limits_content
+from trastuz_ml.report.chance import chance_content, chance_sentences
 from trastuz_ml.report.curves import calibration_groups, mean_roc
 from trastuz_ml.report.genes import carriers_content, leading_content, overview_content, watched_content
 from trastuz_ml.report.plain import plain, records
 from trastuz_ml.report.privacy import Pseudonyms, findings_content, pseudonyms_of, without_identifiers
+from trastuz_ml.report.robustness import influence_content, learning_content, optimism_content, strata_content
 from trastuz_ml.report.wording import count
 from trastuz_ml.store.run_folder import Run
 
-FORMAT = 1
+FORMAT = 2
+_REFUSED = "refused: "
 # Scores in reading order, each with what would be good.
 SCORES: dict[str, str] = {
     "AUROC": "higher is better",
@@ -27,6 +33,7 @@ SCORES: dict[str, str] = {
     "calibration slope": "ideal 1",
     "sensitivity": "higher is better",
     "specificity": "higher is better",
+    "MCC": "higher is better",
 }
 
 
@@ -36,16 +43,16 @@ def content_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Any]:
     Parameters
     ----------
     runs : sequence of Run
-        One or more finished runs. Each becomes a section of its own: models are never tested against each
-        other across runs.
+        One or more finished runs. Each becomes a section of its own: models are tested against each other across
+        runs only where patients, responses and split plan are the same.
     names : mapping
         Real patient identifier to the pseudonym shown in its place.
 
     Returns
     -------
     dict
-        Plain JSON values: ``format``, ``title``, ``simulated``, ``across`` (why runs are not compared, empty
-        for one run) and ``runs``, one mapping a run.
+        Plain JSON values: ``format``, ``title``, ``simulated``, ``banner``, ``across`` (how runs compare, empty
+        for one run), ``pairs`` (comparisons between runs, or the reason for none) and ``runs``, a mapping each.
 
     Raises
     ------
@@ -59,12 +66,14 @@ def content_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Any]:
     hidden = pseudonyms_of(runs, names)
     title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs side by side"
     simulated = [run.simulated for run in runs]
+    across = across_content(runs)
     return {
         "format": FORMAT,
         "title": f"SIMULATED – {title}" if any(simulated) else title,
         "simulated": any(simulated),
         "banner": _banner(runs),
-        "across": _across(runs),
+        "across": across["sentence"],
+        "pairs": across["pairs"],
         "runs": [_section(run, hidden) for run in runs],
     }
 
@@ -79,44 +88,56 @@ def _banner(runs: Sequence[Run]) -> str:
     return f"SIMULATED. {which} was invented by the program's simulator. Nothing here is a finding about people."
 
 
-def _across(runs: Sequence[Run]) -> str:
-    """Say why no model of one run is tested against a model of another."""
-    if len(runs) == 1:
-        return ""
-    plans = [(run.provenance.get("plan") or {}).get("fingerprint") for run in runs]
-    if None not in plans and len(set(plans)) == 1:
-        return (
-            "These runs share patients, responses and split plan, so their panels may be read side by side. "
-            "Tests between models are given within a run only."
-        )
-    return (
-        "These runs differ in patients, responses or split plan. Each is shown in its own panel and no test "
-        "between them is given: scores on different splits differ also when the models do not."
-    )
-
-
 def _section(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     watched = watched_content(run.watched)
     facts = _facts(run)
+    pairs = in_pairs(run.out_of_fold)
     return {
         "name": run.name,
         "simulated": run.simulated,
+        "sequenced": sequenced(run),
         "facts": facts,
-        "answer": answer_content(run.name, run.simulated, run.scores, run.comparisons, run.choices, watched),
+        "answer": answer_content(
+            run.name,
+            run.simulated,
+            run.scores,
+            run.comparisons,
+            run.choices,
+            watched,
+            sequenced=sequenced(run),
+            chance=chance_sentences(run.chance),
+        ),
         "scores": scores_content(run.scores, run.models),
         "models": run.models,
         "roc": records(mean_roc(run.out_of_fold).round(4)),
-        "calibration": records(calibration_groups(run.out_of_fold).round(4)),
+        "pairs": pairs,
+        "calibration": [] if pairs else records(calibration_groups(run.out_of_fold).round(4)),
         "comparisons": records(run.comparisons),
+        "chance": chance_content(run.permuted, run.chance),
+        "strata": strata_content(run.stratum_scores),
+        "decisions": records(run.decisions.round(4)),
+        "learning": learning_content(run.learning_curve),
+        "optimism": optimism_content(run.optimism),
+        "influence": influence_content(run.influence, hidden),
         "leading": leading_content(run),
         "watched": watched,
         "overview": overview_content(run, hidden),
         "findings": findings_content(run.findings, hidden),
         "limits": limits_content(
-            facts["patients"], facts["responders"], carriers_content(run.matrix), run.simulated
+            facts["patients"],
+            facts["responders"],
+            carriers_content(run.matrix),
+            run.simulated,
+            sequenced=sequenced(run),
+            kind=LEAVE_PAIR_OUT if pairs else str((run.provenance.get("plan") or {}).get("kind", "")),
         ),
         "provenance": _provenance(run, hidden),
     }
+
+
+def sequenced(run: Run) -> bool:
+    """Return whether the run's experiment names calls; without any, it is about covariates alone."""
+    return run.configuration.get("calls", True) is not None
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -128,9 +149,9 @@ def _facts(run: Run) -> dict[str, Any]:
     patients, responders = len(response), int(response.sum())
     parts = [
         f"{patients:,} patients, {responders:,} responding",
-        f"{count(len(run.matrix.genes), 'gene')} ({run.matrix.encoding})",
+        f"{count(len(run.matrix.genes), 'gene')} ({run.matrix.encoding})" if sequenced(run) else NO_CALLS,
         count(len(run.models), "model"),
-        f"{count(repeats, 'repeat')} of {count(folds, 'fold')}",
+        plan_words(run),
         ", ".join(f"{name} {n}" for name, n in sorted(assays.items())) if len(assays) > 1 else "",
     ]
     return plain(  # type: ignore[no-any-return]
@@ -164,14 +185,18 @@ def scores_content(scores: pd.DataFrame, models: Sequence[str]) -> dict[str, Any
     -------
     dict
         ``columns`` (``score`` and ``good``), ``rows`` (``model``, ``chosen`` and ``cells``, one a column or
-        ``None``) and ``notes``: the distinct texts about intervals, to which each cell's ``note`` points,
-        counted from 1.
+        ``None``), ``notes``: the distinct texts about intervals, to which each cell's ``note`` points, counted
+        from 1, and ``refused``: the scores that no model has, with the reason, in one sentence or none.
     """
     present = list(dict.fromkeys(scores["score"]))
-    columns = [name for name in SCORES if name in present] + [name for name in present if name not in SCORES]
+    present = [name for name in SCORES if name in present] + [name for name in present if name not in SCORES]
+    refused = scores["interval"].str.startswith(_REFUSED).groupby(scores["score"]).all()
+    columns = [name for name in present if not refused[name]]
     notes: list[str] = []
-    cells = {(row["model"], row["score"]): _cell(row, notes) for row in records(scores)}
+    rows = scores[scores["score"].isin(columns)]
+    cells = {(row["model"], row["score"]): _cell(row, notes) for row in records(rows)}
     return {
+        "refused": _refused_sentence([name for name in present if refused[name]], scores),
         "columns": [{"score": name, "good": SCORES.get(name, "")} for name in columns],
         "rows": [
             {
@@ -183,6 +208,13 @@ def scores_content(scores: pd.DataFrame, models: Sequence[str]) -> dict[str, Any
         ],
         "notes": notes,
     }
+
+
+def _refused_sentence(names: Sequence[str], scores: pd.DataFrame) -> str:
+    if not names:
+        return ""
+    reasons = scores.loc[scores["score"].isin(names), "interval"].str.removeprefix(_REFUSED).unique()
+    return f"Refused: {', '.join(names)} ({'; '.join(reasons)})."
 
 
 def _cell(row: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trastuz_ml.learn.out_of_fold import in_pairs, tournament
 from trastuz_ml.stats.discrimination import roc_points
 from trastuz_ml.stats.intervals import wilson
 
@@ -28,11 +29,11 @@ def mean_roc(out_of_fold: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``model``, ``fpr``, ``tpr`` (mean over folds) and ``folds``; no rows for a model without any fold that
-        holds both classes.
+        holds both classes. Of left-out pairs, the curve of the order by wins over all others, and no fold.
 
     Notes
     -----
-    Fawcett (2006), algorithm 3.
+    Fawcett (2006), algorithm 3. Pairs: :func:`trastuz_ml.learn.out_of_fold.tournament`.
 
     Examples
     --------
@@ -42,6 +43,12 @@ def mean_roc(out_of_fold: pd.DataFrame) -> pd.DataFrame:
     [0.0, 0.5]
     """
     curves = []
+    if in_pairs(out_of_fold):
+        for model, rows in out_of_fold.groupby("model", sort=False):
+            order = tournament(rows)
+            fpr, tpr = roc_points(order["response"], order["wins"])
+            curves.append(pd.DataFrame({"model": model, "fpr": fpr, "tpr": tpr, "folds": 0}))
+        return pd.concat(curves, ignore_index=True)
     for model, rows in out_of_fold.dropna(subset=["probability"]).groupby("model", sort=False):
         heights = [
             _heights(fold["response"].to_numpy(float), fold["probability"].to_numpy(float))

@@ -98,9 +98,10 @@ def roc(curve: pd.DataFrame, reference: pd.DataFrame | None = None, *, key: str 
     axes.plot(curve["fpr"], curve["tpr"], color=ACCENT, lw=2.2, clip_on=False)
     at = np.interp([0.1, 0.2, 0.5], curve["fpr"], curve["tpr"])
     said = ", ".join(f"{number(y)} at {x}" for x, y in zip((0.1, 0.2, 0.5), at, strict=True))
+    folds = int(curve["folds"].iloc[0])
     return svg(
         axes, key=key, title=f"ROC curve of {curve['model'].iloc[0]}",
-        alternative=f"Mean of {int(curve['folds'].iloc[0])} curves within folds. "
+        alternative=f"{f'Mean of {folds} curves within folds' if folds else 'By wins over all other patients'}. "
         f"True positive rate by false positive rate: {said}.",
     )  # fmt: skip
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from trastuz_ml.files import require_free
-from trastuz_ml.report import figures, wording
+from trastuz_ml.report import evidence_figures, figures, wording
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.content import content_of, headline_rows
 from trastuz_ml.report.page import page_of, write_page
@@ -71,6 +72,9 @@ def figures_of(section: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
         "calibration": _calibration_panels(section, f"{key}-calibration"),
         "leading": _leading_panels(section, f"{key}-leading"),
         "overview": _overview_panels(section["overview"], f"{key}-overview"),
+        "chance": _chance_panels(section["chance"], f"{key}-chance"),
+        "decision": _model_panels(section["decisions"], evidence_figures.decision_curve, f"{key}-decision"),
+        "learning": _model_panels(section["learning"]["rows"], evidence_figures.learning_curve, f"{key}-learning"),
     }
 
 
@@ -110,6 +114,32 @@ def _calibration_panels(section: Mapping[str, Any], key: str) -> list[Panel]:
             figures.calibration(rows, key=f"{key}{place}"),
         )
         for place, (model, rows) in enumerate(groups.groupby("model", sort=False))
+    ]
+
+
+def _model_panels(rows: Sequence[Mapping[str, Any]], draw: Callable[..., str], key: str) -> list[Panel]:
+    """Draw one panel a model from rows that name their model."""
+    if not rows:
+        return []
+    # What is missing is None in the content, and must be a number again.
+    frame = pd.DataFrame([{k: np.nan if v is None else v for k, v in row.items()} for row in rows])
+    by_model = frame.groupby("model", sort=False)
+    return [
+        _panel(str(model), "", draw(table, key=f"{key}{place}")) for place, (model, table) in enumerate(by_model)
+    ]
+
+
+def _chance_panels(tests: Sequence[Mapping[str, Any]], key: str) -> list[Panel]:
+    return [
+        _panel(
+            test["title"],
+            f"{test['model']}: {wording.count(len(test['values']), 'permutation')}",
+            evidence_figures.null_histogram(
+                test["values"], test["observed"], test["statistic"], key=f"{key}{place}"
+            ),
+        )
+        for place, test in enumerate(tests)
+        if test["values"]
     ]
 
 

@@ -45,6 +45,7 @@ def quality_content(quality: Quality) -> dict[str, Any]:
         Plain JSON values:
 
         - ``format``: 1; ``experiment``: its name; ``simulated``: whether the patients are invented.
+        - ``sequenced``: false where the experiment names no calls; rows, calls and burden are then null.
         - ``verdict``: the answer as a sentence; ``may_train``: the same as true or false.
         - ``counts``: ``errors``, ``warnings``, ``notes``, ``patients``, ``responders``, ``non_responders``,
           ``files`` (of calls), ``rows`` (read from them), ``kept`` (of these).
@@ -74,7 +75,7 @@ def quality_content(quality: Quality) -> dict[str, Any]:
     counts = _counts(quality, files)
     order = _in_order(cohort.rows["fate"].dropna().unique())
     return {
-        "format": FORMAT, "experiment": quality.name, "simulated": cohort.simulated,
+        "format": FORMAT, "experiment": quality.name, "simulated": cohort.simulated, "sequenced": cohort.sequenced,
         "verdict": _verdict(counts), "may_train": counts["errors"] == 0, "counts": counts,
         "build": cohort.build, "assays": _assays(cohort), "findings": findings,
         "fates": {fate: FATES.get(fate, fate) for fate in order},

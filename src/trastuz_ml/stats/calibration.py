@@ -43,9 +43,21 @@ def log_loss(response: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     >>> round(log_loss([0, 1], [0.5, 0.5]), 4)
     0.6931
     """
+    return float(np.mean(log_losses(response, probability)))
+
+
+def log_losses(response: npt.ArrayLike, probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return each patient's negative log likelihood in nats, in the shape of ``probability``.
+
+    Examples
+    --------
+    >>> log_losses([0, 1], [[0.5, 0.5], [0.0, 0.9]]).round(3).tolist()
+    [[0.693, 0.693], [0.0, 0.105]]
+    """
     y = np.asarray(response, dtype=float)
     p = np.clip(np.asarray(probability, dtype=float), FLOOR, 1 - FLOOR)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)))
+    losses: npt.NDArray[np.float64] = -(y * np.log(p) + (1 - y) * np.log1p(-p))
+    return losses
 
 
 def calibration_line(

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from trastuz_ml.errors import InputError
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.files import require_free
 
-FORMAT = 1
+FORMAT = 2
 _TABLES: dict[str, schema.Table] = {
     "findings": schema.FINDINGS,
     "out_of_fold": schema.OUT_OF_FOLD,
@@ -29,6 +30,13 @@ _TABLES: dict[str, schema.Table] = {
     "explained": schema.EXPLAINED,
     "gene_contributions": schema.GENE_CONTRIBUTIONS,
     "watched": schema.WATCHED,
+    "permuted": schema.PERMUTED,
+    "chance": schema.CHANCE,
+    "stratum_scores": schema.STRATUM_SCORES,
+    "decisions": schema.DECISIONS,
+    "learning_curve": schema.LEARNING_CURVE,
+    "optimism": schema.OPTIMISM,
+    "influence": schema.INFLUENCE,
 }
 
 
@@ -45,8 +53,8 @@ class Run:
     configuration : mapping
         The experiment as it was run, plain JSON values.
     provenance : mapping
-        ``sources`` (name, sha256, rows), ``versions``, ``code``, ``plan`` (fingerprint, repeats, folds) and
-        ``exported`` (the model that was stored).
+        ``sources`` (name, sha256, rows), ``versions``, ``code``, ``plan`` (fingerprint, kind, repeats, folds,
+        ``words`` and ``why``) and ``exported`` (the model that was stored).
     patients : pandas.DataFrame
         One row a patient with its real identifier: ``patient``, ``response``, ``group``, ``assay``,
         ``burden`` and the covariates.
@@ -55,6 +63,11 @@ class Run:
     findings, out_of_fold, choices, inner_errors, scores, comparisons, contributions, explained, \
 gene_contributions, watched : pandas.DataFrame
         Tables as declared in :mod:`trastuz_ml.schema`.
+    permuted, chance, stratum_scores, decisions, learning_curve, optimism, influence : pandas.DataFrame
+        The same; without rows where the experiment did not ask for them, or the patients do not allow them.
+    plan : mapping
+        The split plan as :meth:`trastuz_ml.learn.folds.SplitPlan.as_json` gives it, with real identifiers: for
+        another experiment to be validated on the same folds.
     """
 
     name: str
@@ -73,6 +86,14 @@ gene_contributions, watched : pandas.DataFrame
     explained: pd.DataFrame
     gene_contributions: pd.DataFrame
     watched: pd.DataFrame
+    permuted: pd.DataFrame = field(default_factory=partial(schema.empty, schema.PERMUTED))
+    chance: pd.DataFrame = field(default_factory=partial(schema.empty, schema.CHANCE))
+    stratum_scores: pd.DataFrame = field(default_factory=partial(schema.empty, schema.STRATUM_SCORES))
+    decisions: pd.DataFrame = field(default_factory=partial(schema.empty, schema.DECISIONS))
+    learning_curve: pd.DataFrame = field(default_factory=partial(schema.empty, schema.LEARNING_CURVE))
+    optimism: pd.DataFrame = field(default_factory=partial(schema.empty, schema.OPTIMISM))
+    influence: pd.DataFrame = field(default_factory=partial(schema.empty, schema.INFLUENCE))
+    plan: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = field(default=None)
 
     @property
@@ -112,6 +133,7 @@ gene_contributions, watched : pandas.DataFrame
             "configuration": self.configuration,
             "provenance": self.provenance,
         }
+        (partial / "plan.json").write_text(json.dumps(self.plan, ensure_ascii=False), encoding="utf-8")
         (partial / "run.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -131,15 +153,18 @@ gene_contributions, watched : pandas.DataFrame
         try:
             about = json.loads((path / "run.json").read_text(encoding="utf-8"))
             if about["format"] != FORMAT:
-                raise InputError(f"{path} has format {about['format']}; this version reads {FORMAT}.")
+                raise InputError(
+                    f"The run {path} has format {about['format']}, and this version reads {FORMAT}: train again."
+                )
             tables = {
                 name: schema.conform(pd.read_parquet(path / f"{name}.parquet"), table)
                 for name, table in _TABLES.items()
             }
             patients = pd.read_parquet(path / "patients.parquet")
+            plan = json.loads((path / "plan.json").read_text(encoding="utf-8"))
             return cls(
                 about["name"], about["simulated"], about["configuration"], about["provenance"], patients,
-                GeneMatrix.load(path / "matrix.parquet"), **tables, folder=path,
+                GeneMatrix.load(path / "matrix.parquet"), **tables, plan=plan, folder=path,
             )  # fmt: skip
         except (OSError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):

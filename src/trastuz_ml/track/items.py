@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from trastuz_ml.errors import InputError
+from trastuz_ml.learn.out_of_fold import in_pairs
 from trastuz_ml.stats.discrimination import auc
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.track.connection import without_password
@@ -26,6 +27,8 @@ UNLISTED = "P-unlisted"
 SHORTEST_SOUGHT = 4
 _SOURCES_AS_TAGS = 20
 _PLAIN_TABLES = ("choices", "scores", "comparisons", "gene_contributions", "watched")
+# Tables without patients that are there where the experiment asked for them.
+_ASKED_FOR = ("permuted", "chance", "stratum_scores", "decisions", "learning_curve", "optimism")
 # Settings that are paths whatever they look like.
 _PATH_KEYS = frozenset({"data", "file", "files"})
 
@@ -107,7 +110,8 @@ def items_of(run: Run, names: Mapping[str, str], *, report: Path | None) -> Iter
     Notes
     -----
     Findings go without place and message, which may name patients outside the cohort. Contributions go as
-    summaries over patients: one row a patient and gene would be the training data itself. Configuration and
+    summaries over patients: one row a patient and gene would be the training data itself. The influence of each
+    patient and the split plan stay: they are about identified people. Configuration and
     names of sources lose folders, and identifiers of at least four characters in them are replaced.
     """
     names = dict(names)
@@ -172,10 +176,16 @@ def _metrics(run: Run) -> Iterator[Metric]:
         for ending, value in (("", row.estimate), (" low", row.low), (" high", row.high)):
             if not pd.isna(value) and math.isfinite(value):
                 yield Metric((key + ending)[:LONGEST_KEY], float(value))
+    for row in run.chance.itertuples():
+        if not pd.isna(row.p):
+            key = f"{_allowed(row.model)}/p {_allowed(row.permuted)} permuted"
+            yield Metric(key[:LONGEST_KEY], float(row.p))
 
 
 def _fold_metrics(run: Run) -> Iterator[Metric]:
-    """Yield the AUROC within each fold; a fold with one class has none."""
+    """Yield the AUROC within each fold; a fold with one class has none, and that of a pair is no score."""
+    if in_pairs(run.out_of_fold):
+        return
     folds = int(run.provenance.get("plan", {}).get("folds") or run.out_of_fold["fold"].max() + 1)
     grouped = run.out_of_fold.groupby(["model", "repeat", "fold"], sort=False)
     for (model, repeat, fold), rows in grouped:
@@ -223,9 +233,15 @@ def _sources(run: Run, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _tables(run: Run, names: Mapping[str, str]) -> Iterator[TableItem]:
-    yield TableItem("out_of_fold", _pseudonymous(run.out_of_fold, names))
+    hidden, choices = _pseudonymous(run.out_of_fold, names), run.choices
+    if in_pairs(run.out_of_fold):
+        hidden, choices = _with_numbers_of_their_own(hidden, choices)
+    yield TableItem("out_of_fold", hidden)
     for name in _PLAIN_TABLES:
-        yield TableItem(name, getattr(run, name))
+        yield TableItem(name, choices if name == "choices" else getattr(run, name))
+    for name in _ASKED_FOR:
+        if len(table := getattr(run, name)):
+            yield TableItem(name, table)
     counts = run.findings.groupby(["severity", "code"], sort=False)["count"].sum().reset_index()
     yield TableItem("findings", counts)
     yield TableItem("contributions", _summary(run.contributions))
@@ -244,6 +260,21 @@ def _pseudonymous(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame
     hidden = frame.assign(patient=frame["patient"].map(dict(names)), place=frame["model"].map(place))
     ordered = hidden.sort_values(["place", "repeat", "fold", "patient"])
     return ordered.drop(columns="place").reset_index(drop=True)
+
+
+def _with_numbers_of_their_own(hidden: pd.DataFrame, choices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count left-out pairs in the order of their pseudonyms, for theirs is that of the real identifiers."""
+    pairs = hidden.groupby("fold")["patient"].unique().map(lambda both: tuple(sorted(both)))
+    number = {fold: place for place, fold in enumerate(pairs.sort_values().index)}
+    place = {model: i for i, model in enumerate(dict.fromkeys(hidden["model"]))}
+
+    def renumbered(frame: pd.DataFrame) -> pd.DataFrame:
+        fold = frame["fold"].map(number).astype(frame["fold"].dtype)
+        frame = frame.assign(fold=fold, place=frame["model"].map(place))
+        frame = frame.assign(pair=fold) if "pair" in frame else frame
+        return frame.sort_values(["place", "fold"], kind="stable").drop(columns="place").reset_index(drop=True)
+
+    return renumbered(hidden), renumbered(choices)
 
 
 def _summary(contributions: pd.DataFrame) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from trastuz_ml.track.connection import (
     without_password,
 )
 from trastuz_ml.track.items import FileItem, Item, Metric, Parameter, TableItem, Tag, TextItem
+from trastuz_ml.track.stale import close_stale_runs, end_run, process_tags
 
 LOADER = "trastuz_ml.prediction.pyfunc"
 # MLflow takes 100 parameters, 100 tags and 1,000 entities in one batch.
@@ -100,14 +101,16 @@ def track(
     Notes
     -----
     The run ends as ``FINISHED``; as ``FAILED`` on an error, as ``KILLED`` when interrupted or terminated.
-    Both are raised further.
+    Both are raised further. A run whose process was killed outright is closed by the next tracking from this
+    machine into the same store.
     """
     if (register and bundle_folder is None) or (alias and not register):
         raise ConfigurationError("To register, give a stored model and a name; to give an alias, register.")
     address = full_address(uri or default_uri(run.folder.parent if run.folder else Path("runs")))
     with quiet_mlflow(), reported(address), _terminable():
         client, experiment_id = open_store(address, experiment)
-        run_id = client.create_run(experiment_id, run_name=run.name).info.run_id
+        close_stale_runs(client)
+        run_id = client.create_run(experiment_id, tags=process_tags(), run_name=run.name).info.run_id
         version = None
         with _ended(client, run_id):
             _write(client, run_id, items)
@@ -153,15 +156,12 @@ def _program() -> str:
 @contextmanager
 def _ended(client: Any, run_id: str) -> Iterator[None]:
     """Give the run its last state, whatever happens: MLflow itself would leave it running."""
-    status = "FAILED"
     try:
         yield
-        status = "FINISHED"
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
+    except BaseException as error:
+        end_run(client, run_id, error)
         raise
-    finally:
-        client.set_terminated(run_id, status)
+    end_run(client, run_id, None)
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""Where a run comes from: code, library versions, files, split plan."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trastuz_ml.cohort.cohort import Cohort
+from trastuz_ml.learn.folds import SplitPlan
+
+_VERSIONED = (
+    "numpy", "scipy", "pandas", "scikit-learn", "firthmodels", "shap", "skops", "mlflow", "pyarrow",
+)  # fmt: skip
+
+
+def provenance_of(cohort: Cohort, plan: SplitPlan, why: str, exported: str) -> dict[str, Any]:
+    """Return what a run keeps of its origin, as plain JSON values."""
+    return {
+        "sources": [
+            {"name": s.name, "sha256": s.sha256, "rows_in": s.rows_in, "rows_kept": s.rows_kept}
+            for s in cohort.sources
+        ],
+        "plan": {
+            "fingerprint": plan.fingerprint, "kind": plan.kind, "repeats": plan.repeats, "folds": plan.folds,
+            "words": plan.words(), "why": why,
+        },
+        "exported": exported,
+        "code": {"version": version("trastuz-ml"), "sha256": code_sha256()},
+        "versions": library_versions(),
+    }  # fmt: skip
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that a number can depend on."""
+    import platform
+
+    import xgboost
+
+    # xgboost is installed as xgboost-cpu on most machines, so that its metadata has another name.
+    found = {name: version(name) for name in _VERSIONED}
+    return {"python": platform.python_version(), **found, "xgboost": str(xgboost.__version__)}
+
+
+def code_sha256() -> str:
+    """Return one hash over the source files of this package: the code version, whatever git says."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
