@@ -47,7 +47,8 @@ def test_train__tells_each_stage_and_counts_to_its_end(from_files):
     told = []
     trained = train(read_experiment(from_files), workers=1, progress=lambda *step: told.append(step))
     assert list(dict.fromkeys(what for what, _, _ in told)) == [
-        "reading calls and roster", "nested cross-validation", "fitting on the whole cohort"
+        "reading calls and roster", "nested cross-validation", "fitting on the whole cohort",
+        "optimism of other ways", "leaving out each patient",
     ]  # fmt: skip
     assert [step[1:] for step in told if step[0] == "nested cross-validation"] == [(1, 3), (2, 3), (3, 3)]
     assert trained.model.name == trained.run.provenance["exported"] in trained.run.models

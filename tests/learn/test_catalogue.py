@@ -33,6 +33,7 @@ def test_catalogue__an_unknown_model_is_refused_with_what_there_is(name):
         ("l2-logistic:covariates@association", "no gene to select"),
         ("xgboost:everything", "is no feature set"),
         ("xgboost:genes+genes", "given twice"),
+        ("linear-svm:genes@association", "calibrated on training patients"),
     ],
 )
 def test_catalogue__a_model_that_makes_no_sense_is_refused_with_the_reason(name, why):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tests_shared import made_up_design
+from trastuz_ml.errors import EvidenceError
 from trastuz_ml.learn.catalogue import catalogue_model
 from trastuz_ml.learn.folds import PlanShape
 from trastuz_ml.learn.permutation import (
@@ -151,3 +152,45 @@ def test_permute__centres_keep_their_own_response_rate(design):
         for centre in np.unique(centres):
             assert moved[centres == centre].sum() == two.response[centres == centre].sum()
     assert permute(two, [MODELS[0]], TUNING, settings)["number"].max() == 3
+
+
+def genes_of_one_permutation(design, monkeypatch, **changes):
+    """Return the design's columns as the models see them in permutation 1 of the genes."""
+    seen = []
+
+    def watched(design, *_):
+        seen.append(design.X)
+        return {"clinical-only": 0.5}
+
+    monkeypatch.setattr("trastuz_ml.learn.permutation.aurocs", watched)
+    statistics_of(design, [], TUNING, chance(design, what="genes", **changes), 1)
+    return seen[0]
+
+
+def test_permute__genes_of_one_group_change_places_together(design, monkeypatch):
+    twice = np.repeat(np.arange(20), 2)
+    pairs = replace(
+        design,
+        patients=tuple(f"P{i:02d}" for i in range(40)), X=design.X[twice], response=design.response[twice],
+        groups=np.array([f"g{i:02d}" for i in twice]),
+    )  # fmt: skip
+    moved = genes_of_one_permutation(pairs, monkeypatch)
+    assert (moved[0::2] == moved[1::2]).all()
+    assert (moved != pairs.X).any()
+
+
+def test_permute__genes_stay_in_the_centre_that_is_left_out(design, monkeypatch):
+    centres = np.repeat(["a", "b"], 30)
+    marked = design.X.copy()
+    marked[:, -1] = centres == "b"
+    two = replace(design, groups=centres, X=marked)
+    moved = genes_of_one_permutation(two, monkeypatch, shape=PlanShape("leave-one-group-out"))
+    assert (moved[:, -1] == marked[:, -1]).all()
+    assert (moved != marked).any()
+
+
+def test_permute__groups_that_leave_no_other_arrangement_are_refused(design):
+    sizes = np.repeat(list("abcdef"), [5, 7, 9, 11, 13, 15])
+    unlike = replace(design, groups=sizes)
+    with pytest.raises(EvidenceError, match="leave 1 arrangement of the responses"):
+        permute(unlike, [MODELS[0]], TUNING, chance(unlike))

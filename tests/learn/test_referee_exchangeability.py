@@ -11,7 +11,7 @@ from trastuz_ml.learn.known_truth import Population
 from trastuz_ml.learn.permutation import Chance, _permuted_responses, statistics_of
 from trastuz_ml.learn.tuning import Tuning
 
-MODELS = [catalogue_model(name) for name in ("clinical-only", "linear-svm:genes@association", "rank-average")]
+MODELS = [catalogue_model(name) for name in ("clinical-only", "l2-logistic:genes@association", "rank-average")]
 TUNING = Tuning(inner_folds=2, min_carriers=2, seed=3)
 
 

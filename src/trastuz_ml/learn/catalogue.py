@@ -144,4 +144,9 @@ def catalogue_model(name: str) -> CatalogueModel:
         raise ConfigurationError(f"{name}: {learner} takes genes alone: write {learner}:genes.")
     if model.selection != "none" and GENE not in blocks:
         raise ConfigurationError(f"{name}: there is no gene to select among {features}.")
+    if model.selection != "none" and learner == "linear-svm":
+        raise ConfigurationError(
+            f"{name}: linear-svm is calibrated on training patients that it holds out itself; genes selected with "
+            "their responses would flatter it there: take all genes, or another learner."
+        )
     return model

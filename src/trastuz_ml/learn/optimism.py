@@ -93,7 +93,7 @@ def optimism_ledger(
     models = {CHOSEN: fitted[picked], **fitted}
     rows = [
         *_resubstitution(design, models),
-        _selected_outside(design, plan, tuning),
+        *_selected_outside(design, plan, tuning),
         *_tuned_and_scored(design, models, tuning),
         *_nested(scores),
         _permuted(permuted),
@@ -111,15 +111,16 @@ def _resubstitution(design: Design, models: Mapping[str, Tuned]) -> Iterator[_Ro
             yield _bare(RESUBSTITUTION, name, auc(design.response, tuned.model.probability(design.X)), meaning)
 
 
-def _selected_outside(design: Design, plan: SplitPlan, tuning: Tuning) -> _Row:
-    """Return the row of what many papers do: genes picked on everybody, then ordinary cross-validation."""
+def _selected_outside(design: Design, plan: SplitPlan, tuning: Tuning) -> Iterator[_Row]:
+    """Yield the row of what many papers do: genes picked on everybody, then ordinary cross-validation."""
     genes = np.array([j for j, feature in enumerate(design.features) if feature.kind == GENE], dtype=np.intp)
-    kept = (
-        genes[select_by_association(design.X[:, genes], design.response, keep=SELECTED)] if len(genes) else genes
-    )
+    if len(genes) == 0:
+        return
+    kept = genes[select_by_association(design.X[:, genes], design.response, keep=SELECTED)]
     name = f"l2-logistic on the {len(kept)} genes most associated in everybody"
     if len(kept) == 0:
-        return _bare(SELECTED_OUTSIDE, name, math.nan, "Not done: there is no gene to select.")
+        yield _bare(SELECTED_OUTSIDE, name, math.nan, "Not done: nobody or everybody carries each gene.")
+        return
     areas = []
     with threadpool_limits(1):
         for turn in plan.turns:
@@ -127,7 +128,7 @@ def _selected_outside(design: Design, plan: SplitPlan, tuning: Tuning) -> _Row:
             if len(np.unique(design.response[out])) == 2:
                 probability = _ordinary_fit(design, kept, train, out, tuning)
                 areas.append(auc(design.response[out], probability))
-    return _bare(
+    yield _bare(
         SELECTED_OUTSIDE, name, float(np.mean(areas)) if areas else math.nan,
         "The genes were picked with the help of the very patients who were left out afterwards, as is often done: "
         "where genes are many, far above 0.5 even if none of them has to do with the response.",

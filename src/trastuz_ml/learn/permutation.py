@@ -28,6 +28,8 @@ Places = npt.NDArray[np.intp]
 Statistics = dict[str, float]
 Progress = Callable[[int, int], None]
 RESPONSES, GENES = "responses", "genes"
+# With fewer arrangements no p reaches 0.05.
+_FEWEST_WAYS = 20
 # A grouped permutation can leave a fold with one class; another is drawn, at most so many times.
 _MOST_DRAWS = 100
 
@@ -114,6 +116,7 @@ def permute(
     gene block jointly keeps the correlation of genes, and with it the distribution of the mutational burden.
     Under leave-one-group-out, responses are permuted within the groups, so that each keeps both classes.
     """
+    _require_room(design, chance)
     total = arrangements(design.response, chance.strata) - 1 if chance.exact(design) else chance.times
     # Where all arrangements are taken, their order is fixed, and the rule of stopping does not hold.
     stop_at = 0 if chance.exact(design) else chance.stop_at
@@ -133,6 +136,31 @@ def permute(
         (chance.what, number, model, value) for number in range(total + 1) for model, value in done[number].items()
     ]
     return conform(pd.DataFrame(rows, columns=PERMUTED.names), PERMUTED)
+
+
+def _require_room(design: Design, chance: Chance) -> None:
+    """Refuse to permute what groups and strata leave hardly any other arrangement of.
+
+    Raises
+    ------
+    EvidenceError
+        If no p could be as small as 0.05, however many permutations there are.
+    """
+    units, strata = _units(design, chance)
+    kinds: dict[tuple[int, ...], list[bytes]] = {}
+    for name in np.unique(units):
+        places = np.flatnonzero(units == name)
+        what = design.response[places] if chance.what == RESPONSES else places
+        kinds.setdefault((len(places), *strata[places]), []).append(np.ascontiguousarray(what).tobytes())
+    ways = math.prod(
+        math.factorial(len(alike)) // math.prod(math.factorial(alike.count(one)) for one in set(alike))
+        for alike in kinds.values()
+    )
+    if ways < _FEWEST_WAYS:
+        raise EvidenceError(
+            f"Groups and strata leave {ways:,} arrangement{'' if ways == 1 else 's'} of the {chance.what}: no p "
+            f"below {1 / ways:.2g} can be had. Name fewer strata under permutation: within:, or do not permute."
+        )
 
 
 def _enough(done: Mapping[int, Statistics], stop_at: int) -> int | None:
@@ -167,7 +195,7 @@ def _statistics_of(
         return aurocs(replace(design, response=response), plan, models, tuning)
     plan = chance.shape.plan(design.patients, design.response, design.groups)
     if number:
-        design = replace(design, X=_with_permuted_genes(design, chance.strata, _generator(tuning, chance, number)))
+        design = replace(design, X=_with_permuted_genes(design, chance, _generator(tuning, chance, number)))
     values = aurocs(design, plan, models, tuning)
     clinical = values.pop(CLINICAL)
     return {name: value - clinical for name, value in values.items()}
@@ -195,17 +223,10 @@ def _permuted_responses(design: Design, tuning: Tuning, chance: Chance, number: 
         others = (y for y in every_arrangement(design.response, chance.strata) if (y != design.response).any())
         response = next(itertools.islice(others, number - 1, None))
         return response, chance.shape.plan(design.patients, response, design.groups)
-    strata = chance.strata
-    if chance.shape.kind == LEAVE_GROUP_OUT:
-        strata = np.unique(np.column_stack([strata, _codes(design.groups)]), axis=0, return_inverse=True)[
-            1
-        ].ravel()
+    units, strata = _units(design, chance)
     generator = _generator(tuning, chance, number)
     for _ in range(_MOST_DRAWS):
-        if chance.shape.kind == LEAVE_GROUP_OUT:
-            response = permuted_response(design.response, np.arange(len(strata)).astype(str), strata, generator)
-        else:
-            response = permuted_response(design.response, design.groups, strata, generator)
+        response = permuted_response(design.response, units, strata, generator)
         try:
             return response, chance.shape.plan(design.patients, response, design.groups)
         except EvidenceError:
@@ -214,6 +235,14 @@ def _permuted_responses(design: Design, tuning: Tuning, chance: Chance, number: 
         f"In {_MOST_DRAWS} draws no permutation of the responses gave folds that each hold both classes while "
         "groups stay together: ask for fewer folds under validation: folds:."
     )
+
+
+def _units(design: Design, chance: Chance) -> tuple[npt.NDArray[np.str_], Places]:
+    """Return what changes places as a whole, and within what: groups, or patients within the groups left out."""
+    if chance.shape.kind != LEAVE_GROUP_OUT:
+        return design.groups, chance.strata
+    both = np.column_stack([chance.strata, _codes(design.groups)])
+    return np.array(design.patients), _codes_of_rows(both)
 
 
 def permuted_response(
@@ -229,24 +258,27 @@ def permuted_response(
     >>> permuted.tolist() in ([1, 1, 0, 0, 1], [0, 0, 1, 1, 1])
     True
     """
-    permuted = response.copy()
+    return response[_sources(groups, strata, generator)]
+
+
+def _sources(groups: npt.NDArray[np.str_], strata: Places, generator: np.random.Generator) -> Places:
+    """Return whose place each patient takes, shape (n_patients,)."""
+    sources = np.arange(len(groups))
     members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
     keys = [(len(places), *strata[places]) for places in members]
     for key in sorted(set(keys)):
         units = [places for places, k in zip(members, keys, strict=True) if k == key]
         for place, source in zip(units, generator.permutation(len(units)), strict=True):
-            permuted[place] = response[units[source]]
-    return permuted
+            sources[place] = units[source]
+    return sources
 
 
 def _with_permuted_genes(
-    design: Design, strata: Places, generator: np.random.Generator
+    design: Design, chance: Chance, generator: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     columns = np.array([f.block in (GENE, BURDEN) for f in design.features])
-    source = np.arange(len(design.patients))
-    for stratum in np.unique(strata):
-        places = np.flatnonzero(strata == stratum)
-        source[places] = generator.permutation(places)
+    units, strata = _units(design, chance)
+    source = _sources(units, strata, generator)
     X = design.X.copy()
     X[:, columns] = design.X[source][:, columns]
     return X
@@ -290,4 +322,9 @@ def _generator(tuning: Tuning, chance: Chance, number: int) -> np.random.Generat
 
 def _codes(names: npt.NDArray[np.str_]) -> Places:
     codes: Places = np.unique(names, return_inverse=True)[1]
+    return codes
+
+
+def _codes_of_rows(rows: npt.NDArray[np.intp]) -> Places:
+    codes: Places = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
     return codes

@@ -17,7 +17,10 @@ MEMBERS = 3
 
 
 def average_ranks(
-    members: Sequence[FittedModel], inner: Sequence[Numbers], y: npt.NDArray[np.int8]
+    members: Sequence[FittedModel],
+    inner: Sequence[Numbers],
+    y: npt.NDArray[np.int8],
+    weights: Numbers | None = None,
 ) -> tuple[RankAverage, Numbers]:
     """Make a rank average of fitted models.
 
@@ -41,7 +44,7 @@ def average_ranks(
     """
     references = tuple(np.sort(values) for values in inner)
     average = np.mean([ranks_among(r, v) for r, v in zip(references, inner, strict=True)], axis=0)
-    slope, intercept = calibrating_line(average, y)
+    slope, intercept = calibrating_line(average, y, weights)
     unfinished = RankAverage(
         "rank-average", tuple(members), references, slope, intercept, {"members": len(members)}
     )

@@ -180,6 +180,7 @@ class _Prepared:
     ) -> None:
         self.inner_of, self.tuning, self.turn = inner_of, tuning, turn
         self.y, self.groups = design.response[train], design.groups[train]
+        self.weights = Training(np.empty((len(train), 0)), self.y, self.groups, balanced=tuning.balanced).weights
         rows = design.X[train]
         kinds = design.kinds
         # A gene with too few carriers among all training rows has too few in every part of them.
@@ -256,7 +257,7 @@ def _tune_one(model: CatalogueModel, prepared: _Prepared) -> Tuned:
             training = Training(rows.fitting, y[~out], prepared.groups[~out], seed, tuning.balanced, rows.gaps)
             for c, estimator in enumerate(learner.fit(training, learner.grid), start=k * len(learner.grid)):
                 probability[c, out] = estimator.probability(rows.left)
-        losses[:, out] = log_losses(y[out], probability[:, out])
+        losses[:, out] = log_losses(y[out], probability[:, out]) * prepared.weights[out]
         errors[:, fold] = losses[:, out].mean(axis=1)
     best = pick_place(errors.mean(axis=1), losses, tuning.rule)
     fitted = _fit_picked(model, best, prepared, youden_threshold(y, probability[best]))
@@ -315,7 +316,8 @@ def _tune_rank_average(tuned: Mapping[str, Tuned], prepared: _Prepared) -> Tuned
         [m for name in members if isinstance(m := tuned[name].model, FittedModel)],
         [tuned[name].inner_probability for name in members],
         y,
+        prepared.weights,
     )
-    losses = log_losses(y, probability)
+    losses = log_losses(y, probability) * prepared.weights
     errors = np.array([[losses[inner_of == fold].mean() for fold in range(int(inner_of.max()) + 1)]])
     return Tuned(model, ({"members": MEMBERS},), errors, 0, probability, losses)
