@@ -36,6 +36,7 @@ def test_permutations__of_responses_and_of_genes_are_kept_with_what_they_say(per
     assert set(chance.loc["genes"].index) == {"chosen", "l2-logistic:both", "best"}
     assert (chance.loc["responses"]["p"] >= 1 / 5).all()
     assert (chance.loc["genes"]["p"] >= 1 / 4).all()
+    assert chance["method"].str.endswith(" within er_status").all()
 
 
 def test_permutations__feed_the_ledger_of_optimism(permuted):

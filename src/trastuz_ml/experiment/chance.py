@@ -106,6 +106,8 @@ def permutations_of(
             workers=workers, finished=(finished or {}).get(what), keep=store, progress=tell,
         )  # fmt: skip
         said = chance_table(permuted, most=chance.times, stop_at=chance.stop_at, exact=chance.exact(design))
+        if within:
+            said["method"] += f" within {' and '.join(within)}"
         tables.append((permuted, said))
     if not tables:
         return empty(PERMUTED), empty(CHANCE)

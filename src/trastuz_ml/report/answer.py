@@ -111,7 +111,7 @@ def coverage_of(kind: str) -> str:
     Examples
     --------
     >>> coverage_of("Nadeau-Bengio")
-    '; for the AUROC such intervals held the truth in 91 % of simulated cohorts'
+    '; for the AUROC such intervals held the truth in 89 % of simulated cohorts'
     >>> coverage_of("Wilson")
     ''
     """
