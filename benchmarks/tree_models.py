@@ -33,6 +33,7 @@ from trastuz_ml.learn.folds import SplitPlan, plan_splits
 from trastuz_ml.learn.transformers import Preparation
 from trastuz_ml.learn.trees import FOREST_TREES
 from trastuz_ml.learn.tuning import Tuning, inner_folds, named_seed, tune_models
+from trastuz_ml.stats.calibration import log_losses
 
 PATIENTS, GENES = 168, 3000
 
@@ -120,10 +121,21 @@ def plain(
             ("model", case.plain(named_seed(tuning.seed, turn, model.name), case.balanced)),
         ]),
         [{f"model__{case.names[k]}": [v] for k, v in c.items()} for c in learner.grid],
-        scoring="neg_log_loss", cv=splits, n_jobs=1,
+        scoring=scorer(design.response[train], balanced=case.balanced), cv=splits, n_jobs=1,
     ).fit(design.X[train], design.response[train])  # fmt: skip
     candidate = {k: search.best_params_[f"model__{name}"] for k, name in case.names.items()}
     return probability_of(search.best_estimator_, design.X[out]), candidate
+
+
+def scorer(y: Any, *, balanced: bool) -> Any:
+    """Return what candidates are picked by: log loss, of both classes alike where the fits weigh them alike."""
+    share = y.mean()
+    of_class = np.array([1 / (2 * (1 - share)), 1 / (2 * share)]) if balanced else np.ones(2)
+
+    def score(pipeline: Pipeline, X: Any, left: Any) -> float:
+        return -float(np.mean(of_class[left] * log_losses(left, probability_of(pipeline, X))))
+
+    return score
 
 
 def probability_of(pipeline: Pipeline, X: Any) -> Any:
