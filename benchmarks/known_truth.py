@@ -35,6 +35,7 @@ from trastuz_ml.learn.tuning import EVERYBODY, Tuning, tune_models
 from trastuz_ml.stats import auc_intervals as made
 from trastuz_ml.stats.comparison import delong_spread
 from trastuz_ml.stats.discrimination import auc
+from trastuz_ml.stats.nested_cv import nested_cv
 from trastuz_ml.stats.permutation_test import permutation_p
 
 PERMUTATIONS = 99
@@ -96,8 +97,8 @@ def interval_cohort(number: int, patients: int, model: str, new: Design) -> dict
         for repeat in range(10):
             inner[repeat] = _without_two_folds(design, plan.scored[repeat], model)
         y = design.response
-        nested = made.nested_cv(inner, outer, variance)
-        on_logit = made.nested_cv(inner, outer, variance, on_logit=True)
+        nested = nested_cv(inner, outer, variance)
+        on_logit = nested_cv(inner, outer, variance, on_logit=True)
         found = {
             "Nadeau-Bengio": made.nadeau_bengio_auc(y, score, fold_of),
             "Nadeau-Bengio, logit": made.nadeau_bengio_auc(y, score, fold_of, on_logit=True),
@@ -152,6 +153,7 @@ def pair_cohort(number: int, patients: int, model: str, new: Design) -> dict[str
         truth = auc(new.response, fit.probability(new.X))
     found = {
         "Newcombe": made.pairwise_newcombe(wins),
+        "widened Newcombe": made.widened_pairwise_newcombe(wins),
         "U statistic": made.pairwise_u_statistic(wins),
     }
     ends = {name: (interval.low, interval.high) for name, interval in found.items()}

@@ -11,11 +11,13 @@ import datetime
 import os
 import platform
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from trastuz_ml.learn.catalogue import LEARNERS, catalogue_model
 from trastuz_ml.learn.design import Design, Feature
+from trastuz_ml.learn.engine import in_parallel
 from trastuz_ml.learn.folds import SplitPlan, Turn, plan_splits
 from trastuz_ml.learn.linear import fit_elastic_net
 from trastuz_ml.learn.training import Training
@@ -247,6 +250,40 @@ def two_workers() -> None:
     )
 
 
+def shared_matrix() -> None:
+    """Print how much memory a matrix of 200 MB takes in each of two workers that hold it at the same time."""
+    X = np.ones((500, 100_000), dtype=np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        held = list(dict(in_parallel(memory_of, (X, Path(folder)), [0, 1], workers=2)).values())
+    shares, own = (", ".join(f"{size:.0f}" for size in sizes) for sizes in zip(*held, strict=True))
+    print(
+        f"## Memory\n\nA matrix of {X.nbytes / 1e6:.0f} MB, held by two workers at the same time. Proportional "
+        f"share of each: {shares} MB; written to, and so its own: {own} MB.\n"
+    )
+
+
+def memory_of(X: np.ndarray, folder: Path, place: int) -> tuple[float, float]:
+    """Read the matrix, wait for the other worker; return proportional share and private part of the file (MB)."""
+    X.sum()
+    meet(folder, f"read {place}")
+    sizes, here = dict.fromkeys(("Pss", "Private_Dirty"), 0), False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, colon, value = line.partition(":")
+        if colon and name in sizes and here:
+            sizes[name] += int(value.split()[0])
+        elif " " in name:
+            here = line.endswith(str(getattr(X, "filename", "no file")))
+    meet(folder, f"said {place}")
+    return sizes["Pss"] * 1.024e-3, sizes["Private_Dirty"] * 1.024e-3
+
+
+def meet(folder: Path, word: str) -> None:
+    """Leave a word, and wait until the other worker has left its own."""
+    (folder / word).touch()
+    while len(list(folder.glob(f"{word.split()[0]} *"))) < 2:
+        time.sleep(0.1)
+
+
 def growth() -> None:
     """Print how the time of the L2 model grows."""
     print("## Growth of L2, 1 x 5 folds, 20 candidates\n")
@@ -275,6 +312,7 @@ def main() -> None:
     with threadpool_limits(1):
         side_by_side()
         two_workers()
+        shared_matrix()
         growth()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
-from trastuz_ml.files import whole_file
+from trastuz_ml.errors import ConfigurationError, OutputExistsError
+from trastuz_ml.files import whole_file, write_table
 
 
 def interrupted(path):
@@ -34,3 +36,28 @@ def test_whole_file__an_interruption_leaves_the_older_one_and_nothing_else(tmp_p
         interrupted(tmp_path / "a.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "older"
+
+
+TABLE = pd.DataFrame({"gene": ["TP53", "=1+1"], "p": [0.5, -1e-9]})
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".csv", ".parquet"])
+def test_write_table__writes_what_can_be_read_again(tmp_path, ending):
+    path = tmp_path / "new" / f"genes{ending}"
+    write_table(TABLE, path)
+    if ending == ".parquet":
+        assert pd.read_parquet(path).to_dict("list") == TABLE.to_dict("list")
+    else:
+        read = pd.read_csv(path, sep="\t" if ending == ".tsv" else ",")
+        assert read["p"].tolist() == [0.5, -1e-9]
+        assert read["gene"].tolist() == ["TP53", "'=1+1"]  # a spreadsheet must not run it
+
+
+def test_write_table__refuses_other_endings_and_files_that_are_there(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"\.tsv, \.csv or \.parquet, found '\.xlsx'"):
+        write_table(TABLE, tmp_path / "genes.xlsx")
+    write_table(TABLE, tmp_path / "genes.csv")
+    with pytest.raises(OutputExistsError, match="--force"):
+        write_table(TABLE, tmp_path / "genes.csv")
+    write_table(TABLE.head(1), tmp_path / "genes.csv", force=True)
+    assert len(pd.read_csv(tmp_path / "genes.csv")) == 1

@@ -6,9 +6,10 @@ import pytest
 from tests_shared import SMALL
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.experiment.experiment_file import read_experiment
-from trastuz_ml.experiment.provenance import code_sha256, library_versions
+from trastuz_ml.experiment.provenance import library_versions
 from trastuz_ml.experiment.train import load_cohort, run_experiment, train
 from trastuz_ml.features.simulate import simulate_cohort
+from trastuz_ml.learn.engine import code_sha256
 
 QUICK = SMALL.replace("{l2-logistic: [genes, both]}", "{l2-logistic: both}").replace("repeats: 2", "repeats: 1")
 
@@ -48,7 +49,8 @@ def test_train__tells_each_stage_and_counts_to_its_end(from_files):
     trained = train(read_experiment(from_files), workers=1, progress=lambda *step: told.append(step))
     assert list(dict.fromkeys(what for what, _, _ in told)) == [
         "reading calls and roster", "nested cross-validation", "fitting on the whole cohort",
-        "optimism of other ways", "leaving out each patient",
+        "what each gene contributes", "silencing watched genes", "optimism of other ways",
+        "leaving out each patient",
     ]  # fmt: skip
     assert [step[1:] for step in told if step[0] == "nested cross-validation"] == [(1, 3), (2, 3), (3, 3)]
     assert trained.model.name == trained.run.provenance["exported"] in trained.run.models

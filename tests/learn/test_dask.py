@@ -183,7 +183,7 @@ def test_cluster__other_code_is_refused_before_anything_is_sent(cluster, monkeyp
     there = engine.surroundings()
     here = {**there, "numpy": "1.0", "trastuz_ml": "code other"}
     monkeypatch.setattr(engine, "_version", lambda name: here[name.removesuffix("-cpu")])
-    monkeypatch.setattr(engine, "_code", lambda: "code other")
+    monkeypatch.setattr(engine, "code_sha256", lambda: "other")
     engine.surroundings.cache_clear()
     try:
         with pytest.raises(ConfigurationError) as refused:

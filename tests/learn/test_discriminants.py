@@ -11,6 +11,7 @@ from sklearn.svm import SVC
 
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.learn import discriminants
+from trastuz_ml.learn.calibration import calibrating_line
 from trastuz_ml.learn.discriminants import fit_firth, fit_naive_bayes, fit_svm
 from trastuz_ml.learn.folds import stratified_folds
 from trastuz_ml.learn.training import Training
@@ -186,6 +187,17 @@ def test_svm__is_scikit_learns_calibrated_machine_on_the_same_parts():
         plain = CalibratedClassifierCV(SVC(kernel="linear", C=C), method="sigmoid", cv=splits, ensemble=False)
         chance = plain.fit(data.X, data.y).predict_proba(data.X)[:, 1]
         np.testing.assert_allclose(model.probability(data.X), chance, atol=1e-5)
+
+
+def test_svm__balanced_weights_weigh_in_the_machines_of_the_parts_and_in_the_line():
+    data = trained(*genes(8), balanced=True)
+    parts = stratified_folds(data.y, data.groups, 3, data.seed)
+    slope, offset = calibrating_line(held_out(data, parts, 0.05, "balanced"), data.y, data.weights)
+    machine = SVC(kernel="linear", C=0.05, class_weight="balanced", tol=1e-8).fit(data.X, data.y)
+    expected = slope * machine.decision_function(data.X) + offset
+    # Without the weights another line would come out.
+    assert abs(calibrating_line(held_out(data, parts, 0.05, "balanced"), data.y)[1] - offset) > 0.1
+    np.testing.assert_allclose(fit_svm(data, [{"C": 0.05}])[0].margin(data.X), expected, atol=0.02)
 
 
 def test_svm__patients_of_one_group_calibrate_together(monkeypatch):

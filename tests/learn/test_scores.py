@@ -203,9 +203,9 @@ def test_pairs__auroc_is_the_share_of_pairs_of_both_classes_ranked_rightly():
     row = score_table(out, choices).iloc[0]
     assert len(wins) == 36
     assert row["estimate"] == pytest.approx(np.mean(wins))
-    expected = auc_intervals.pairwise_newcombe(np.array(wins).reshape(6, 6))
+    expected = auc_intervals.widened_pairwise_newcombe(np.array(wins).reshape(6, 6))
     assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
-    assert row["interval"] == "Newcombe over pairs"
+    assert row["interval"] == "widened Newcombe over pairs"
 
 
 def test_pairs__a_model_that_knows_the_rate_alone_has_half_and_no_interval():

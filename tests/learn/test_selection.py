@@ -210,6 +210,15 @@ def test_threshold__is_the_highest_copy_but_those_allowed():
         found.above(0.4)
 
 
+def test_false_genes__are_the_fewest_with_which_a_gene_is_kept():
+    rng = np.random.default_rng(5)
+    found = Frequencies(rng.integers(1, 20, 30) / 20, rng.integers(0, 20, (4, 30)) / 20)
+    for gene, false_genes in enumerate(found.false_genes()):
+        assert (gene in found.above(false_genes)) == (false_genes < 30)
+        if false_genes > 0.25:
+            assert gene not in found.above(false_genes - 0.25)
+
+
 @pytest.mark.parametrize("how", ["none", "association", "stability"])
 def test_select_genes__gives_each_candidate_what_its_own_function_gives(how):
     genes, y = cohort(8, true=3)

@@ -66,7 +66,7 @@ class Maker:
             "contributions": contributions,
             "explained": _explained(patients),
             "gene_contributions": per_gene,
-            "watched": _watched(patients, matrix),
+            "associations": _associations(patients, matrix),
         }
         return Run(
             name, simulated, configuration or _configuration(covariate), _provenance(fingerprint), patients,
@@ -181,7 +181,12 @@ class Maker:
                             }
                         )
                     )  # fmt: skip
-        return pd.DataFrame(per_feature, columns=schema.GENE_CONTRIBUTIONS.names), pd.concat(long)
+        names = [
+            "model", "feature", "block", "covered", "carriers", "folds_kept", "mean_abs", "when_mutated", "scale",
+            "status",
+        ]  # fmt: skip
+        frame = pd.DataFrame(per_feature, columns=names).reindex(columns=schema.GENE_CONTRIBUTIONS.names)
+        return frame.assign(alike=""), pd.concat(long)
 
 
 def _findings(patients: pd.DataFrame) -> pd.DataFrame:
@@ -320,10 +325,12 @@ def _explained(patients: pd.DataFrame) -> pd.DataFrame:
         (m, 0, 0, patients["patient"].iloc[0], "log-odds", methods.get(m, "linear"), -1.0, -0.8, 0.0)
         for m in MODELS
     ]
-    return pd.DataFrame(rows, columns=schema.EXPLAINED.names)
+    names = ["model", "repeat", "fold", "patient", "scale", "method", "base", "output", "gap"]
+    return pd.DataFrame(rows, columns=names).reindex(columns=schema.EXPLAINED.names)
 
 
-def _watched(patients: pd.DataFrame, matrix: GeneMatrix) -> pd.DataFrame:
+def _associations(patients: pd.DataFrame, matrix: GeneMatrix) -> pd.DataFrame:
+    """Return the associations of the two watched genes, the first with made-up numbers."""
     rows = []
     for gene in ("ANKRD44", SILENT_GENE):
         place = matrix.genes.index(gene)
@@ -333,7 +340,12 @@ def _watched(patients: pd.DataFrame, matrix: GeneMatrix) -> pd.DataFrame:
         numbers = (0.31, 0.06, 1.08, 0.066) if carriers else (np.nan,) * 4
         status = "" if carriers else f"not evaluable: mutated in 0 of {covered}"
         rows.append((gene, covered, carriers, int(patients["response"].sum()), responding, *numbers, status))
-    return pd.DataFrame(rows, columns=schema.WATCHED.names)
+    names = [
+        "gene", "covered", "carriers", "responders", "carriers_responding", "odds_ratio", "low", "high", "p",
+        "status",
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=names).assign(watched=True, adjusted_for="", alike="")
+    return frame.reindex(columns=schema.ASSOCIATIONS.names)
 
 
 def _configuration(covariate: str) -> dict:

@@ -13,7 +13,7 @@ import pytest
 from trastuz_ml import schema
 from trastuz_ml.errors import InputError
 from trastuz_ml.report.content import content_of, file_name, gene_sentences
-from trastuz_ml.report.genes import INTACT, LETTERS, MUTATED, NOT_COVERED
+from trastuz_ml.report.genes import INTACT, LETTERS, MUTATED, NOT_COVERED, watched_content
 from trastuz_ml.store.run_folder import Run
 
 Make = Callable[..., Run]
@@ -102,14 +102,14 @@ def test_watched__gene_without_carriers_is_not_evaluable(content: dict, large: R
 
 def test_watched__association_is_said_with_its_direction(make: Make) -> None:
     run = make()
-    run.watched.loc[0, ["p", "odds_ratio", "low", "high"]] = [0.0004, 0.2, 0.05, 0.7]
-    assert "Fisher p < 0.001" in gene_sentences(run)[0]
-    assert "less frequent response in this cohort" in gene_sentences(run)[0]
-    run.watched.loc[0, ["odds_ratio", "low", "high"]] = [np.inf, 1.5, np.inf]
-    assert "odds ratio ∞" in gene_sentences(run)[0]
-    assert "more frequent response" in gene_sentences(run)[0]
-    run.watched.loc[0, "low"] = 0.9  # test and interval disagree: nothing is claimed
-    assert "No association with response can be shown" in gene_sentences(run)[0]
+    run.associations.loc[0, ["p", "odds_ratio", "low", "high"]] = [0.0004, 0.2, 0.05, 0.7]
+    assert "Fisher p < 0.001" in watched_content(run.watched)[0]["sentence"]
+    assert "less frequent response in this cohort" in watched_content(run.watched)[0]["sentence"]
+    run.associations.loc[0, ["odds_ratio", "low", "high"]] = [np.inf, 1.5, np.inf]
+    assert "odds ratio ∞" in watched_content(run.watched)[0]["sentence"]
+    assert "more frequent response" in watched_content(run.watched)[0]["sentence"]
+    run.associations.loc[0, "low"] = 0.9  # test and interval disagree: nothing is claimed
+    assert "No association with response can be shown" in watched_content(run.watched)[0]["sentence"]
 
 
 def test_scores__each_cell_points_to_the_note_on_its_interval(content: dict) -> None:
@@ -140,7 +140,7 @@ def test_overview__watched_genes_are_there_and_responders_come_first(content: di
 
 def test_overview__watched_gene_outside_the_matrix_is_named(make: Make, pseudonyms: Names) -> None:
     run = make()
-    run.watched.loc[1, "gene"] = "NOT_A_COLUMN"
+    run.associations.loc[1, "gene"] = "NOT_A_COLUMN"
     assert content_of([run], pseudonyms(run))["runs"][0]["overview"]["absent"] == ["NOT_A_COLUMN"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from trastuz_ml.report.content import content_of
 from trastuz_ml.report.html import compare, figures_of
 from trastuz_ml.report.robustness import PATIENTS_SHOWN
+from trastuz_ml.stats.intervals import COVERAGE
 from trastuz_ml.store.run_folder import Run
 
 Names = Callable[[Run], dict[str, str]]
@@ -92,10 +93,16 @@ def of_pairs(paired: Run, pseudonyms: Names) -> dict:
     return content_of([paired], pseudonyms(paired))["runs"][0]
 
 
-def test_pairs__headline_has_its_interval_and_how_often_such_intervals_hold(of_pairs: dict) -> None:
+def test_pairs__headline_has_its_interval_and_how_often_such_intervals_hold(
+    paired: Run, of_pairs: dict, pseudonyms: Names, monkeypatch
+) -> None:
     said = " ".join(of_pairs["answer"]["sentences"])
-    assert "Newcombe over pairs; for the AUROC such intervals held the truth in" in said
+    assert "widened Newcombe over pairs" in said
+    assert "held the truth" not in said
     assert "without an interval, nothing follows" in said
+    monkeypatch.setitem(COVERAGE, "widened Newcombe over pairs", 0.9)
+    too_short = " ".join(content_of([paired], pseudonyms(paired))["runs"][0]["answer"]["sentences"])
+    assert "widened Newcombe over pairs; for the AUROC such intervals held the truth in 90" in too_short
 
 
 def test_pairs__columns_that_are_refused_give_way_to_one_reason(of_pairs: dict) -> None:

@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_
 from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.stats.discrimination import (
     auc,
-    auc_many,
     average_precision,
     leave_one_out_auc,
     matthews,
@@ -82,19 +81,6 @@ def test_youden_threshold__does_not_hang_on_one_patient():
 def test_matthews__equals_scikit_learn_and_is_0_where_undefined(pairs):
     y, called = np.array(pairs).T
     assert matthews(y, called) == pytest.approx(matthews_corrcoef(y, called), abs=1e-12)
-
-
-@settings(deadline=None)
-@given(patients)
-def test_auc_many__is_the_auc_of_each_row(case):
-    y, score = np.array(case[0]), np.array(case[1])
-    rows = np.stack([score, -score, np.zeros(y.size), np.arange(y.size) % 3])
-    assert auc_many(y, rows) == pytest.approx([auc(y, row) for row in rows], abs=1e-12)
-
-
-def test_auc_many__needs_both_classes():
-    with pytest.raises(EvidenceError, match="both responders and non-responders"):
-        auc_many([0, 0], [[0.1, 0.2]])
 
 
 @st.composite

@@ -27,7 +27,7 @@ TABLES = {
     "contributions": schema.CONTRIBUTIONS,
     "explained": schema.EXPLAINED,
     "gene_contributions": schema.GENE_CONTRIBUTIONS,
-    "watched": schema.WATCHED,
+    "associations": schema.ASSOCIATIONS,
     "permuted": schema.PERMUTED,
     "chance": schema.CHANCE,
     "stratum_scores": schema.STRATUM_SCORES,
@@ -35,7 +35,19 @@ TABLES = {
     "learning_curve": schema.LEARNING_CURVE,
     "optimism": schema.OPTIMISM,
     "influence": schema.INFLUENCE,
+    "set_contributions": schema.SET_CONTRIBUTIONS,
+    "agreement": schema.AGREEMENT,
+    "silenced": schema.SILENCED,
+    "genes_by_chance": schema.GENES_BY_CHANCE,
 }
+NOT_ALWAYS = {
+    "permuted", "chance", "stratum_scores", "decisions", "learning_curve", "optimism", "influence",
+    "set_contributions", "agreement", "silenced", "genes_by_chance",
+}  # fmt: skip
+FEATURES = [
+    {"name": "Größe", "block": "covariate", "kind": "number", "levels": ["T1", "T2"], "counts": []},
+    {"name": "burden", "block": "burden", "kind": "number", "levels": [], "counts": ["TP53"]},
+]
 PLAN = {"kind": "leave-pair-out", "patients": ["P1", "ä"], "scored": [[[0, 1]]]}
 
 
@@ -55,7 +67,14 @@ def run() -> Run:
     tables = {name: some_rows(table) for name, table in TABLES.items()}
     tables["out_of_fold"]["model"] = ["chosen", "prevalence"]
     patients = pd.DataFrame({"patient": ["P1", "P2"], "response": [1, 0]})
-    return Run("demo", True, {"seed": 1}, {"sources": []}, patients, matrix, **tables, plan=PLAN)
+    # A third and the smallest number do not survive a text or a rounding.
+    inputs = pd.DataFrame(
+        {"patient": ["P1", "P2"], "Größe": np.float32([1 / 3, np.nan]), "burden": np.float32([1e-45, 3e38])}
+    )
+    return Run(
+        "demo", True, {"seed": 1}, {"sources": []}, patients, matrix, **tables, plan=PLAN, features=FEATURES,
+        inputs=inputs,
+    )  # fmt: skip
 
 
 def test_run__comes_back_as_it_was(run, tmp_path):
@@ -65,6 +84,8 @@ def test_run__comes_back_as_it_was(run, tmp_path):
         assert_frame_equal(getattr(back, name), getattr(run, name))
     assert back.matrix == run.matrix
     assert back.plan == PLAN
+    assert back.features == FEATURES
+    assert_frame_equal(back.inputs, run.inputs, check_exact=True)
     assert (back.name, back.simulated, back.configuration, back.folder) == (
         "demo", True, {"seed": 1}, tmp_path / "demo",
     )  # fmt: skip
@@ -116,7 +137,16 @@ def test_run__a_folder_without_a_run_is_refused_with_the_remedy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["out_of_fold.parquet", "patients.parquet", "matrix.parquet", "matrix.json", "plan.json"]
+    "name",
+    [
+        "out_of_fold.parquet",
+        "patients.parquet",
+        "matrix.parquet",
+        "matrix.json",
+        "plan.json",
+        "features.json",
+        "inputs.parquet",
+    ],
 )
 def test_run__a_missing_file_is_refused(run, tmp_path, name):
     run.save(tmp_path / "demo")
@@ -125,7 +155,7 @@ def test_run__a_missing_file_is_refused(run, tmp_path, name):
         Run.load(tmp_path / "demo")
 
 
-@pytest.mark.parametrize("name", ["scores.parquet", "run.json", "matrix.parquet", "plan.json"])
+@pytest.mark.parametrize("name", ["scores.parquet", "run.json", "matrix.parquet", "plan.json", "inputs.parquet"])
 def test_run__a_damaged_file_is_refused(run, tmp_path, name):
     run.save(tmp_path / "demo")
     path = tmp_path / "demo" / name
@@ -134,21 +164,30 @@ def test_run__a_damaged_file_is_refused(run, tmp_path, name):
         Run.load(tmp_path / "demo")
 
 
-@pytest.mark.parametrize("other", [1, 99])
+@pytest.mark.parametrize("other", [2, 99])
 def test_run__another_format_is_refused_with_the_remedy(run, tmp_path, other):
     run.save(tmp_path / "demo")
     about = json.loads((tmp_path / "demo/run.json").read_text())
     (tmp_path / "demo/run.json").write_text(json.dumps(about | {"format": other}))
-    with pytest.raises(InputError, match=f"format {other}, and this version reads 2: train again"):
+    with pytest.raises(InputError, match=f"format {other}, and this version reads 3: train again"):
         Run.load(tmp_path / "demo")
 
 
 def test_run__tables_that_were_not_asked_for_are_empty_and_declared(run, tmp_path):
-    asked = {"permuted", "chance", "stratum_scores", "decisions", "learning_curve", "optimism", "influence"}
-    plain = {f.name: getattr(run, f.name) for f in dataclasses.fields(run) if f.name not in {*asked, "plan"}}
+    spare = {*NOT_ALWAYS, "plan", "features", "inputs"}
+    plain = {f.name: getattr(run, f.name) for f in dataclasses.fields(run) if f.name not in spare}
     Run(**plain).save(tmp_path / "plain")
     back = Run.load(tmp_path / "plain")
-    for name in asked:
+    for name in NOT_ALWAYS:
         assert list(getattr(back, name)) == list(TABLES[name].names), name
         assert getattr(back, name).empty
-    assert back.plan == {}
+    assert (back.plan, list(back.features)) == ({}, [])
+    assert list(back.inputs) == ["patient"]
+    assert back.inputs.empty
+
+
+def test_run__watched_genes_stand_in_the_order_of_the_declaration(run):
+    rows = pd.DataFrame({"gene": ["TP53", "GATA3", "ANKRD44"], "watched": [True, False, True]})
+    table = schema.conform(rows.reindex(columns=schema.ASSOCIATIONS.names), schema.ASSOCIATIONS)
+    declared = dataclasses.replace(run, associations=table, configuration={"watch": ["ANKRD44", "TP53"]})
+    assert declared.watched["gene"].tolist() == ["ANKRD44", "TP53"]

@@ -95,7 +95,7 @@ def make_run(folder: Path | None = None, *, simulated: bool = True) -> Run:
         contributions=conform(contributions, schema.CONTRIBUTIONS),
         explained=schema.empty(schema.EXPLAINED),
         gene_contributions=schema.empty(schema.GENE_CONTRIBUTIONS),
-        watched=schema.empty(schema.WATCHED),
+        associations=schema.empty(schema.ASSOCIATIONS),
         folder=folder,
     )
 

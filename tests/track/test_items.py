@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -51,9 +52,20 @@ def test_items__name_no_patient(run: Run, names: Names) -> None:
 
 def test_items__hold_every_table_that_may_leave(run: Run, names: Names) -> None:
     assert set(tables(run, names)) == {
-        "out_of_fold", "choices", "scores", "comparisons", "findings", "gene_contributions", "watched",
+        "out_of_fold", "choices", "scores", "comparisons", "findings", "gene_contributions", "associations",
         "contributions", "sources",
     }  # fmt: skip
+
+
+def test_associations__only_the_watched_and_the_leading_genes_leave(run: Run, names: Names) -> None:
+    p = np.linspace(1, 0.001, 300)
+    p[[5, 290]] = np.nan
+    rows = pd.DataFrame(
+        {"gene": [f"G{i}" for i in range(300)], "watched": [i in (3, 5) for i in range(300)], "p": p}
+    )
+    many = replace(run, associations=rows.reindex(columns=schema.ASSOCIATIONS.names))
+    expected = [3, 5, *range(199, 290), *range(291, 300)]
+    assert tables(many, names)["associations"]["gene"].tolist() == [f"G{i}" for i in expected]
 
 
 def test_out_of_fold__has_pseudonyms_and_no_trace_of_the_order_of_identifiers(run: Run, names: Names) -> None:

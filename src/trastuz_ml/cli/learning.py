@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from trastuz_ml.experiment.work import Work
     from trastuz_ml.store.run_folder import Run
 
+# What a terminal has room for; --json has all columns.
+_EXPLAINED = (
+    "model", "feature", "covered", "carriers", "folds_used", "mean_abs", "when_mutated", "sign_agreement", "rank",
+    "rank_low", "rank_high", "scale", "status",
+)  # fmt: skip
+
 
 def train(
     experiment: Annotated[Path, typer.Argument(help="Experiment file (YAML).")],
@@ -167,8 +173,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show what genes and covariates contributed to held-out predictions."""
-    from trastuz_ml.calls.genes.names import reconcile_names
-    from trastuz_ml.calls.genes.symbols import read_symbol_table
+    from trastuz_ml.experiment.gene_names import resolve_gene
     from trastuz_ml.store.run_folder import Run
 
     loaded = Run.load(run)
@@ -178,12 +183,7 @@ def explain(
         raise ConfigurationError(f"The run has no model '{model}'; it has {', '.join(known)}.")
     table = table[table["model"] == model] if model is not None else table
     if gene:
-        current = reconcile_names(gene, read_symbol_table())
-        held = set(loaded.matrix.genes)
-        gene = [current[name] if name not in held and current[name] in held else name for name in gene]
-        unknown = sorted(set(gene) - held)
-        if unknown:
-            raise ConfigurationError(_unknown_gene(unknown[0], loaded))
+        gene = [resolve_gene(name, loaded) for name in gene]
         table = table[table["feature"].isin(gene) & (table["block"] == GENE)]
     else:
         table = table[table["mean_abs"] > 0].groupby("model", sort=False).head(top)
@@ -204,21 +204,7 @@ def _say_contributions(table: pd.DataFrame) -> None:
         return
     # What is the same in every row is said once.
     scale = table["scale"].iloc[0] if table["scale"].nunique() == 1 else ""
-    spare = [name for name, idle in (("scale", bool(scale)), ("status", (table["status"] == "").all())) if idle]
-    say_table(table.drop(columns=spare))
+    spare = {name for name, idle in (("scale", bool(scale)), ("status", (table["status"] == "").all())) if idle}
+    say_table(table[[name for name in _EXPLAINED if name not in spare]])
     unit = f" ({scale})" if scale else ""
     say(f"Contributions are SHAP values{unit} of left-out patients: they speak of the model, not of biology.")
-
-
-def _unknown_gene(gene: str, run: Run) -> str:
-    from trastuz_ml.cohort.patients import nearest
-
-    if run.configuration.get("calls", True) is None:
-        return f"The run has no calls, and says nothing of '{gene}': leave out --gene to see its covariates."
-    folded = {known.casefold(): known for known in run.matrix.genes}
-    same = folded.get(gene.casefold())
-    hint = f"; the nearest is {same}" if same else nearest(gene, list(run.matrix.genes))
-    return (
-        f"No patient of the run carries a counted call in '{gene}', and it was not watched{hint}. "
-        "Add it to watch: in the experiment to get an answer all the same."
-    )

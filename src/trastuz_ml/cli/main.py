@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from trastuz_ml import __version__
-from trastuz_ml.cli import data, learning, outward, planning
+from trastuz_ml.cli import certificates, data, learning, outward, panels, planning, silencing
 from trastuz_ml.cli.console import note, say
 from trastuz_ml.errors import TrastuzError
 
@@ -37,6 +37,9 @@ app.command()(data.check)
 app.command()(planning.plan)
 app.command()(learning.train)
 app.command()(learning.explain)
+app.command()(certificates.gene)
+app.command()(silencing.silence)
+app.command()(panels.panel)
 app.command()(outward.predict)
 app.command()(outward.compare)
 

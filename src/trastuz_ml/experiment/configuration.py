@@ -36,6 +36,9 @@ DEFAULT_MODELS: tuple[str, ...] = (
     "elastic-net:both", "random-forest:genes", "random-forest:both", "xgboost:genes", "xgboost:both",
 )  # fmt: skip
 
+# The gene of the seed study, and the three that are mutated most in HER2-positive disease or drive it.
+DEFAULT_WATCH: tuple[str, ...] = ("ANKRD44", "ERBB2", "PIK3CA", "TP53")
+
 # Blocks of columns that need no calls.
 FROM_THE_ROSTER = frozenset({COVARIATE})
 
@@ -229,6 +232,22 @@ class Features(Section):
         return self
 
 
+class Genes(Section):
+    """What is said of genes besides their contributions."""
+
+    adjust: Words | None = Field(
+        default=None,
+        description="covariates that associations are adjusted for, besides burden; validation: strata: if absent",
+    )
+    lengths: str | None = Field(
+        default=None, description="table of gene lengths: a column gene and a column of numbers"
+    )
+    sets: str | None = Field(default=None, description="GMT file of more gene sets to add contributions up by")
+    permutations: int = Field(
+        default=999, ge=0, le=100_000, description="shuffled responses for how many genes tell apart by chance"
+    )
+
+
 class Tracking(Section):
     """Where the run is tracked."""
 
@@ -253,7 +272,10 @@ class Experiment(Section):
         description="assay: gene list file, or settings; nothing for an exome",
     )
     features: Features = Features()
-    watch: Words = ("ANKRD44",)
+    watch: Words = Field(
+        default=DEFAULT_WATCH, description="genes declared before fitting: each always gets an answer"
+    )
+    genes: Genes = Genes()
     accept: Words = Field(
         default=(), description="codes of errors about the data that you looked at and answer for"
     )
@@ -322,6 +344,12 @@ def _problems_of_models(experiment: Experiment) -> Iterator[str]:
         "validation.strata": experiment.validation.strata,
         "permutation.within": experiment.permutation.within,
     }
+    for name in experiment.genes.adjust or ():
+        if name not in covariates:
+            yield (
+                f"genes.adjust: '{name}' is no covariate{nearest(name, covariates)} "
+                f"Declared: {', '.join(covariates) or 'none'}"
+            )
     for key, name in ((key, name) for key, names in strata.items() for name in names):
         if name not in covariates or covariates[name].kind == "number":
             known = [n for n, c in covariates.items() if c.kind != "number"]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from trastuz_ml.cohort.cohort import Cohort
+from trastuz_ml.learn.engine import code_sha256, surroundings
 from trastuz_ml.learn.folds import SplitPlan
 
 _VERSIONED = (
-    "numpy", "scipy", "pandas", "scikit-learn", "firthmodels", "shap", "skops", "mlflow", "pyarrow",
+    "numpy", "scipy", "pandas", "scikit-learn", "firthmodels", "skops", "mlflow", "pyarrow",
 )  # fmt: skip
 
 
@@ -34,19 +33,5 @@ def provenance_of(cohort: Cohort, plan: SplitPlan, why: str, exported: str) -> d
 
 def library_versions() -> dict[str, str]:
     """Return the versions of the libraries that a number can depend on."""
-    import platform
-
-    import xgboost
-
-    # xgboost is installed as xgboost-cpu on most machines, so that its metadata has another name.
-    found = {name: version(name) for name in _VERSIONED}
-    return {"python": platform.python_version(), **found, "xgboost": str(xgboost.__version__)}
-
-
-def code_sha256() -> str:
-    """Return one hash over the source files of this package: the code version, whatever git says."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    there = surroundings()
+    return {"python": there["python"], **{name: version(name) for name in _VERSIONED}, "xgboost": there["xgboost"]}

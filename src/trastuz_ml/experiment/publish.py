@@ -22,7 +22,7 @@ from trastuz_ml.store.card import plain
 from trastuz_ml.store.run_folder import Run
 
 # What a stored model needs where it is served: the versions that made it, and nothing inferred.
-_SERVED_WITH = ("numpy", "scipy", "pandas", "scikit-learn", "skops", "shap", "pyarrow")
+_SERVED_WITH = ("numpy", "scipy", "pandas", "scikit-learn", "skops", "pyarrow")
 
 _PURPOSE_WITHOUT_CALLS = (
     "Estimates, from what was known before treatment, the probability of response to the regimen given in the "

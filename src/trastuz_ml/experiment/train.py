@@ -18,14 +18,14 @@ from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.evidence import Procedure, further_evidence
 from trastuz_ml.experiment.experiment_file import read_experiment
+from trastuz_ml.experiment.gene_tables import gene_tables
 from trastuz_ml.experiment.provenance import provenance_of
 from trastuz_ml.experiment.read import build_features, gene_sets_of, load_cohort, with_current_names
+from trastuz_ml.experiment.saved import inputs_of
 from trastuz_ml.experiment.splits import splits_of
 from trastuz_ml.experiment.unfinished import Unfinished
 from trastuz_ml.experiment.work import Work, work_of
-from trastuz_ml.explain.contributions import contribution_tables, contributions_of, explained_table
-from trastuz_ml.explain.watched import watched_table
-from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.explain.contributions import contributions_of
 from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel, catalogue_model
 from trastuz_ml.learn.comparisons import comparison_table
@@ -104,7 +104,8 @@ def train(
     tell("fitting on the whole cohort", 0, 1)
     fitted, picked = fit_on_all(design, procedure.models, procedure.tuning, workers=engine)
     exported = picked if experiment.export == CHOSEN else experiment.export
-    tables = _tables_of(experiment, cohort, matrix, procedure, validation)
+    tables = _tables_of(experiment, cohort, validation)
+    tables |= gene_tables(experiment, cohort, matrix, procedure, validation, tell)
     tables |= further_evidence(experiment, cohort, procedure, fitted, exported, tables, tell, kept)
     run = Run(
         name=experiment.name,
@@ -115,6 +116,7 @@ def train(
         matrix=matrix,
         findings=with_more(findings, _refused_rows(tables["explained"])),
         plan=plan.as_json(),
+        **inputs_of(design),
         **tables,
     )
     sets = gene_sets_of(experiment)
@@ -144,26 +146,17 @@ def _competitors(experiment: Experiment, cohort: Cohort) -> list[CatalogueModel]
     return models
 
 
-def _tables_of(
-    experiment: Experiment, cohort: Cohort, matrix: GeneMatrix, procedure: Procedure, validation: Validation
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of a run that come from validation alone, by their names in it."""
-    design = procedure.design
-    by_patient, by_feature = contribution_tables(validation.inspected, design, experiment.watch)
-    patients = cohort.patients.reset_index()
+def _tables_of(experiment: Experiment, cohort: Cohort, validation: Validation) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run that come from predictions alone, by their names in it."""
     return {
         "out_of_fold": validation.out_of_fold,
         "choices": validation.choices,
         "inner_errors": validation.inner_errors,
         "scores": score_table(validation.out_of_fold, validation.choices),
         "comparisons": comparison_table(validation.out_of_fold),
-        "contributions": by_patient,
-        "explained": explained_table(validation.inspected, design.patients),
-        "gene_contributions": by_feature,
-        "watched": watched_table(matrix, design.response, experiment.watch),
         "stratum_scores": stratum_table(
             validation.out_of_fold,
-            patients,
+            cohort.patients.reset_index(),
             experiment.validation.strata,
             {covariate.name: covariate.levels for covariate in cohort.covariates if covariate.levels},
         ),

@@ -16,8 +16,9 @@ import numpy as np
 
 from trastuz_ml.cohort.cohort import Source
 from trastuz_ml.experiment.configuration import Experiment
-from trastuz_ml.experiment.provenance import code_sha256, library_versions
+from trastuz_ml.experiment.provenance import library_versions
 from trastuz_ml.learn.design import Design
+from trastuz_ml.learn.engine import code_sha256
 from trastuz_ml.learn.folds import SplitPlan
 
 Work = Mapping[str, Any]

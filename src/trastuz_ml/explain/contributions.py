@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,18 +9,34 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trastuz_ml.learn.catalogue import catalogue_model
+from trastuz_ml.errors import EvidenceError
+from trastuz_ml.explain.sampled import sampled_contributions
+from trastuz_ml.explain.stability import (
+    NOT_OFFERED,
+    identical_genes,
+    offered_columns,
+    places_of,
+    scale_of,
+    standing,
+    steadiness,
+)
 from trastuz_ml.learn.design import Design, Feature
-from trastuz_ml.learn.fitted import BoostedTrees, FittedModel, Forest, LinearLogit
-from trastuz_ml.learn.tree_paths import contributions as tree_contributions
+from trastuz_ml.learn.fitted import AnyFitted, BoostedTrees, FittedModel, LinearLogit, RankAverage
 from trastuz_ml.learn.tree_paths import trees_of_booster, trees_of_forest
+from trastuz_ml.learn.tree_shapley import contributions as tree_contributions
 from trastuz_ml.learn.validation import Inspected
 from trastuz_ml.schema import CONTRIBUTIONS, EXPLAINED, GENE, GENE_CONTRIBUTIONS, conform, empty
 
 Array = npt.NDArray[np.float64]
 
 # How far base plus contributions may be from the output; a row beyond it is refused.
-TOLERANCE = {"linear": 1e-9, "tree-path": 1e-5, "constant": 1e-9}
+TOLERANCE = {"linear": 1e-9, "tree-path": 1e-5, "permutation": 1e-6, "constant": 1e-9}
+# What is to be said beside contributions of a cohort in which not everybody was sequenced for every gene.
+NOT_COVERED = (
+    "A gene that was not covered in a patient is neither mutated nor intact there: in a linear model it "
+    "contributes exactly 0, and trees follow both branches, each with its share of the training patients, so "
+    "that it contributes 0 as well."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +47,7 @@ class Explanation:
     ----------
     scale : {"log-odds", "probability"}
         What the contributions add up in.
-    method : {"linear", "tree-path", "constant"}
+    method : {"linear", "tree-path", "permutation", "constant"}
         How they were computed.
     base : array, shape (n_patients,)
         Output before any feature is known.
@@ -44,6 +59,8 @@ class Explanation:
         Contribution of each of them; NaN throughout a row that failed the additivity check.
     width : int
         Number of columns of the design.
+    error : array, shape (n_patients, n_used), or None
+        Standard error of each contribution that was sampled; None where they are exact.
     """
 
     scale: str
@@ -53,6 +70,7 @@ class Explanation:
     places: npt.NDArray[np.intp]
     used: Array
     width: int
+    error: Array | None = None
 
     @property
     def values(self) -> Array:
@@ -68,24 +86,38 @@ class Explanation:
         return gap
 
 
-def contributions_of(model: FittedModel, X: npt.NDArray[np.float32]) -> Explanation:
+def contributions_of(
+    model: AnyFitted, X: npt.NDArray[np.float32], background: npt.NDArray[np.float32] | None = None
+) -> Explanation:
     """Explain a fitted model's output for each row of a design's X.
 
-    Linear models: coefficient times distance from the training mean, exact, in log-odds. XGBoost: the
-    booster's own tree-path contributions (Lundberg et al. 2018), in log-odds. Forests: tree-path SHAP in
-    probability. Levels of one category are added up. Background, where there is one, is the training fold.
+    Linear models: coefficient times distance from the training mean, exact, in log-odds. XGBoost in log-odds and
+    forests in probability: tree-path SHAP (Lundberg et al. 2020), without a background; XGBoost's are those
+    that ``Booster.predict(pred_contribs=True)`` gives, in less time and without its rounding to float32
+    (:func:`trastuz_ml.learn.tree_shapley.contributions`). Rank averages: permutation sampling, in probability,
+    with its standard error (:mod:`trastuz_ml.explain.sampled`). Levels of one category are added up. What the
+    contributions must add up to is computed by the libraries themselves.
 
     Parameters
     ----------
-    model : FittedModel
+    model : FittedModel or RankAverage
         From the catalogue.
     X : array, shape (n_patients, n_features)
         Rows that the model was not fitted on.
+    background : array, shape (n_training, n_features), optional
+        The rows it was fitted on; only a rank average needs them, the others hold what they need of them.
 
     Returns
     -------
     Explanation
+
+    Raises
+    ------
+    EvidenceError
+        If a rank average is to be explained without its training rows.
     """
+    if isinstance(model, RankAverage):
+        return _checked(_rank_average(model, X, background))
     prepared = model.prepare(X)
     estimator = model.estimator
     if isinstance(estimator, LinearLogit):
@@ -93,48 +125,49 @@ def contributions_of(model: FittedModel, X: npt.NDArray[np.float32]) -> Explanat
         base = np.full(len(X), estimator.intercept)
         output, scale = estimator.margin(prepared), "log-odds"
         method = "linear" if parts.shape[1] else "constant"
-    elif isinstance(estimator, BoostedTrees):
-        parts, base, output = _booster_parts(estimator, prepared)
-        scale, method = "log-odds", "tree-path"
     else:
-        parts, base = _forest_parts(estimator, prepared)
-        output, scale, method = estimator.probability(prepared), "probability", "tree-path"
-    places, back = np.unique(model.sources(), return_inverse=True)
-    used = np.zeros((len(X), len(places)))
-    for column, place in enumerate(back):
-        used[:, place] += parts[:, column]
-    explanation = Explanation(scale, method, base, output, places, used, X.shape[1])
-    used[explanation.gap > TOLERANCE[method] * np.maximum(1.0, np.abs(output))] = np.nan
+        if isinstance(estimator, BoostedTrees):
+            trees, origin = trees_of_booster(estimator.booster)
+            output, scale = estimator.margin(prepared), "log-odds"
+        else:
+            trees, origin = trees_of_forest(estimator.forest), 0.0
+            output, scale = estimator.probability(prepared), "probability"
+        parts, start = tree_contributions(trees, prepared)
+        base, method = np.full(len(X), origin + start), "tree-path"
+    places, used = _by_feature(model, parts)
+    return _checked(Explanation(scale, method, base, output, places, used, X.shape[1]))
+
+
+def _by_feature(model: FittedModel, parts: Array) -> tuple[npt.NDArray[np.intp], Array]:
+    """Return the features that reached a model, and the contributions of their prepared columns added up."""
+    sources = model.sources()
+    order = np.argsort(sources, kind="stable")
+    first = np.flatnonzero(np.diff(sources[order], prepend=-1))
+    used = np.take(parts, order, axis=1)
+    if len(first) < len(order):
+        used = np.add.reduceat(used, first, axis=1)
+    return sources[order][first], used
+
+
+def _checked(explanation: Explanation) -> Explanation:
+    """Refuse the rows that do not add up: their contributions become NaN."""
+    allowed = TOLERANCE[explanation.method] * np.maximum(1.0, np.abs(explanation.output))
+    explanation.used[~(explanation.gap <= allowed)] = np.nan
     return explanation
 
 
-def _booster_parts(estimator: BoostedTrees, prepared: Array) -> tuple[Array, Array, Array]:
-    import xgboost
-
-    X = prepared.astype(np.float32)
-    parts = estimator.booster.predict(xgboost.DMatrix(X, nthread=1), pred_contribs=True).astype(np.float64)
-    output, base, values = estimator.margin(prepared), parts[:, -1], parts[:, :-1]
-    gaps = np.isnan(X).any(axis=1)
-    if gaps.any():
-        trees, _ = trees_of_booster(estimator.booster)
-        values[gaps] = tree_contributions(trees, X[gaps].astype(np.float64))
-    return values, base, output
-
-
-def _forest_parts(estimator: Forest, prepared: Array) -> tuple[Array, Array]:
-    with warnings.catch_warnings():
-        # Importing shap registers colour maps in a way that Matplotlib is about to forbid; nothing is drawn here.
-        warnings.simplefilter("ignore", PendingDeprecationWarning)
-        import shap
-
-    gaps = np.isnan(prepared).any(axis=1)
-    known = np.where(np.isnan(prepared), 0.0, prepared)
-    explainer = shap.TreeExplainer(estimator.forest, feature_perturbation="tree_path_dependent")
-    values = np.array(explainer.shap_values(known, check_additivity=False))[:, :, 1]
-    if gaps.any():
-        rows = prepared[gaps].astype(np.float32).astype(np.float64)
-        values[gaps] = tree_contributions(trees_of_forest(estimator.forest), rows)
-    return values, np.full(len(prepared), float(np.ravel(explainer.expected_value)[1]))
+def _rank_average(
+    model: RankAverage, X: npt.NDArray[np.float32], background: npt.NDArray[np.float32] | None
+) -> Explanation:
+    if background is None or len(background) == 0:
+        raise EvidenceError(
+            f"{model.name} is explained by replacing training patients' values: its training rows are needed."
+        )
+    found = sampled_contributions(model, X, background)
+    return Explanation(
+        "probability", "permutation" if len(found.places) else "constant", np.full(len(X), found.base),
+        model.probability(X), found.places, found.values, X.shape[1], found.error if len(found.places) else None,
+    )  # fmt: skip
 
 
 def explained_table(inspected: Sequence[Inspected], patients: Sequence[str]) -> pd.DataFrame:
@@ -146,6 +179,7 @@ def explained_table(inspected: Sequence[Inspected], patients: Sequence[str]) -> 
                 "patient": [patients[i] for i in item.places],
                 "scale": item.result.scale, "method": item.result.method,
                 "base": item.result.base, "output": item.result.output, "gap": item.result.gap,
+                "error": np.nan if item.result.error is None else item.result.error.max(axis=1),
             }
         )
         for item in inspected
@@ -173,16 +207,18 @@ def contribution_tables(
         :data:`trastuz_ml.schema.CONTRIBUTIONS`, means over repeats, features that reached the model at
         least once.
     by_feature : pandas.DataFrame
-        :data:`trastuz_ml.schema.GENE_CONTRIBUTIONS`, largest mean absolute contribution first.
+        :data:`trastuz_ml.schema.GENE_CONTRIBUTIONS`, largest mean absolute contribution first. Each gene has
+        its own contribution; genes identical in the cohort are named under ``alike`` and share the rank of
+        their group, see :func:`trastuz_ml.explain.stability.steadiness`.
     """
-    models = list(dict.fromkeys(item.model for item in inspected))
+    first = identical_genes(design)
     by_patient, by_feature = [], []
-    for model in models:
+    for model in dict.fromkeys(item.model for item in inspected):
         items = [item for item in inspected if item.model == model]
-        places, mean, spread, kept = _over_repeats(items, len(design.patients))
-        by_patient.append(_patient_rows(model, design, places, mean, spread))
-        by_feature.append(_feature_rows(model, design, places, mean, kept, _scale(items), always))
-    if not models:
+        by_patient.append(_patient_rows(model, design, items))
+        offered = offered_columns(inspected, design, model)
+        by_feature.append(_feature_rows(model, design, items, first, offered, always))
+    if not by_patient:
         return empty(CONTRIBUTIONS), empty(GENE_CONTRIBUTIONS)
     return (
         conform(pd.concat(by_patient, ignore_index=True), CONTRIBUTIONS),
@@ -190,36 +226,24 @@ def contribution_tables(
     )
 
 
-def _scale(items: list[Inspected]) -> str:
-    """Return the scale of a model's contributions; a fold without any feature has only a constant."""
-    told = (str(i.result.scale) for i in items if i.result.method != "constant")
-    return next(told, str(items[0].result.scale))
-
-
-def _over_repeats(items: list[Inspected], patients: int) -> tuple[npt.NDArray[np.intp], Array, Array, Array]:
-    places = np.unique(np.concatenate([item.result.places for item in items]))
+def _over_repeats(items: Sequence[Inspected], patients: int, places: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+    """Return mean and standard deviation over all folds that left a patient out; refused rows do not count."""
     total, squares = np.zeros((patients, len(places))), np.zeros((patients, len(places)))
-    times, kept = np.zeros((patients, 1)), np.zeros(len(places))
+    times = np.zeros((patients, 1))
     for item in items:
-        here = np.searchsorted(places, item.result.places)
-        block = np.zeros((len(item.places), len(places)))
-        block[:, here] = item.result.used
-        kept[here] += 1
-        # A refused row is left out of the mean, and of the count.
-        stands = ~np.isnan(item.result.gap)
-        rows, block = item.places[stands], block[stands]
+        rows, block = standing(item, places)
         total[rows] += block
         squares[rows] += block**2
         times[rows] += 1
     counted = np.where(times > 0, times, np.nan)
     mean = total / counted
     variance = np.maximum(squares / counted - mean**2, 0.0) * counted / np.maximum(counted - 1, 1)
-    return places, mean, np.sqrt(variance), kept / len(items)
+    return mean, np.sqrt(variance)
 
 
-def _patient_rows(
-    model: str, design: Design, places: npt.NDArray[np.intp], mean: Array, spread: Array
-) -> pd.DataFrame:
+def _patient_rows(model: str, design: Design, items: Sequence[Inspected]) -> pd.DataFrame:
+    places = places_of(items)
+    mean, spread = _over_repeats(items, len(design.patients), places)
     n, width = mean.shape
     return pd.DataFrame(
         {
@@ -235,44 +259,73 @@ def _patient_rows(
 
 
 def _feature_rows(
-    model: str, design: Design, places: npt.NDArray[np.intp], mean: Array, kept: Array, scale: str,
-    always: Sequence[str],
+    model: str, design: Design, items: Sequence[Inspected], first: npt.NDArray[np.intp],
+    offered: frozenset[int], always: Sequence[str],
 ) -> pd.DataFrame:  # fmt: skip
-    offered = set(design.columns(catalogue_model(model).features).tolist())
+    reached = places_of(items)
     genes = {feature.name: j for j, feature in enumerate(design.features) if feature.block == GENE}
-    extra = [genes[gene] for gene in always if gene in genes and genes[gene] not in places]
-    rows = []
-    for k, j in enumerate([*places, *extra]):
-        feature, column = design.features[j], design.X[:, j]
-        reached, measured = k < len(places), ~np.isnan(column)
-        carriers = int((column > 0).sum()) if feature.block == GENE else None
-        rows.append(
-            {
-                "model": model, "feature": feature.name, "block": feature.block,
-                "covered": int(measured.sum()), "carriers": carriers,
-                "folds_kept": float(kept[k]) if reached else 0.0,
-                "mean_abs": _mean(np.abs(mean[measured, k])) if reached else np.nan,
-                "when_mutated": _mean(mean[column > 0, k]) if reached and carriers else np.nan,
-                "scale": scale,
-                "status": _status(feature, carriers, int(measured.sum()), j in offered, reached=reached),
-            }
-        )  # fmt: skip
-    table = pd.DataFrame(rows, columns=GENE_CONTRIBUTIONS.names)
+    extra = [genes[gene] for gene in dict.fromkeys(always) if gene in genes and genes[gene] not in reached]
+    places = np.array([*reached, *extra], dtype=np.intp)
+    values, is_gene = design.X[:, places], design.blocks[places] == GENE
+    covered, carriers = (~np.isnan(values)).sum(axis=0), (values > 0).sum(axis=0)
+    steady, more = steadiness(items, design, first), len(extra)
+
+    def spread_out(known: Array, missing: float = np.nan) -> Array:
+        filled: Array = np.append(known, np.full(more, missing))
+        return filled
+
+    ranged = {"mean_abs": steady.mean_abs, "when_mutated": steady.when_mutated, "rank": steady.rank}
+    table = pd.DataFrame(
+        {
+            "model": model,
+            "feature": [design.features[j].name for j in places],
+            "block": [design.features[j].block for j in places],
+            "covered": covered,
+            "carriers": pd.array(np.where(is_gene, carriers, 0), dtype="Int64"),
+            "alike": _alike(design, first, places),
+            "folds_kept": spread_out(_share_kept(items, reached), 0.0),
+            "folds_used": spread_out(steady.folds_used, 0.0),
+            **{f"{name}{end}": spread_out(values) for name, three in ranged.items()
+               for end, values in zip(("", "_low", "_high"), three, strict=True)},
+            "sign_agreement": spread_out(steady.sign_agreement),
+            "scale": scale_of(items),
+            "status": [
+                _status(design.features[j], int(carriers[k]), int(covered[k]), j in offered, k < len(reached))
+                for k, j in enumerate(places)
+            ],
+        }
+    )  # fmt: skip
+    only_genes = ["carriers", "when_mutated", "when_mutated_low", "when_mutated_high", "sign_agreement"]
+    table.loc[~is_gene, only_genes] = pd.NA
     return table.sort_values(["mean_abs", "feature"], ascending=[False, True], ignore_index=True)
 
 
-def _mean(values: Array) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
+def _share_kept(items: Sequence[Inspected], places: npt.NDArray[np.intp]) -> Array:
+    kept = np.zeros(len(places))
+    for item in items:
+        kept[np.searchsorted(places, item.result.places)] += 1
+    return kept / len(items)
 
 
-def _status(feature: Feature, carriers: int | None, measured: int, offered: bool, *, reached: bool) -> str:
+def _alike(design: Design, first: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> list[str]:
+    """Return the names of the other genes identical with the one in each place."""
+    members: dict[int, list[str]] = {}
+    wanted = set(first[places].tolist())
+    for j, leader in enumerate(first.tolist()):
+        if leader in wanted:
+            members.setdefault(leader, []).append(design.features[j].name)
+    return [
+        ", ".join(sorted(name for name in members[first[j]] if name != design.features[j].name)) for j in places
+    ]
+
+
+def _status(feature: Feature, carriers: int, measured: int, offered: bool, reached: bool) -> str:
     if measured == 0:
         return "not covered" if feature.block == GENE else "known of nobody"
-    if carriers == 0:
+    if feature.block == GENE and carriers == 0:
         return f"not evaluable: mutated in 0 of {measured}"
-    if carriers == measured:
+    if feature.block == GENE and carriers == measured:
         return f"not evaluable: mutated in all {measured}"
     if not offered:
-        return "not offered to this model"
+        return NOT_OFFERED
     return "" if reached else "not evaluable: dropped by the carrier filter of every training fold"

@@ -21,7 +21,6 @@ from trastuz_ml.schema import INFLUENCE, conform
 from trastuz_ml.stats.discrimination import leave_one_out_auc, placements
 
 Places = npt.NDArray[np.intp]
-Numbers = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 # How many features are looked at.
 LEADING = 5

@@ -17,11 +17,11 @@ from trastuz_ml.schema import COMPARISONS, conform
 from trastuz_ml.stats.comparison import Comparison, delong_difference, holm, nadeau_bengio_difference
 from trastuz_ml.stats.intervals import no_interval
 
-# Of two equally good models at 12 patients, a test on the win matrices called 20 to 27 % different where 5 % is
-# claimed, and 12 to 17 % with Student's t (simulated, ridge regression): models of overlapping pairs share nearly
-# all of their training patients, which no variance of one table can see.
+# DeLong's test on the win matrices calls about 20 % of pairs of equally good models different at 12 patients
+# (tests/learn/test_comparisons.py): models of overlapping pairs share nearly all of their training patients, which
+# no variance of one table can see.
 NO_TEST_OF_PAIRS = (
-    "refused: with left-out pairs no test held its level in simulations (20 to 27 % of equal models called "
+    "refused: with left-out pairs no test held its level in simulations (about 20 % of equal models called "
     "different, 5 % claimed)"
 )
 _COLUMNS = ("difference", "low", "high", "p", "interval", "delong_low", "delong_high", "delong_p")

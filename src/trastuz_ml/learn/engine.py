@@ -259,7 +259,8 @@ def surroundings() -> Versions:
     """
     found = {name: _version(name) for name in _NUMERIC}
     found["xgboost"] = next(filter(None, map(_version, _XGBOOST)), "")
-    return {"trastuz_ml": _code(), "python": platform.python_version(), **found, "processor": _processor()}
+    code = f"code {code_sha256()[:12]}"
+    return {"trastuz_ml": code, "python": platform.python_version(), **found, "processor": _processor()}
 
 
 def _version(distribution: str) -> str:
@@ -269,12 +270,13 @@ def _version(distribution: str) -> str:
         return ""
 
 
-def _code() -> str:
+def code_sha256() -> str:
+    """Return one hash over the source files of this package: the code version, whatever git says."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"code {digest.hexdigest()[:12]}"
+    return digest.hexdigest()
 
 
 def _processor() -> str:

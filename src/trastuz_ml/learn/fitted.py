@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,6 @@ from trastuz_ml.learn.transformers import Preparation
 from trastuz_ml.learn.tree_paths import expected_output, trees_of_booster, trees_of_forest
 
 Array = npt.NDArray[np.float64]
-
-
-class Estimator(Protocol):
-    """Anything that turns prepared columns into probabilities of response."""
-
-    def probability(self, prepared: Array) -> Array:
-        """Return probabilities, shape (n_patients,)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,9 @@ from trastuz_ml.learn.engine import Engine, in_parallel
 from trastuz_ml.learn.folds import LEAVE_PAIR_OUT, SplitPlan
 from trastuz_ml.learn.tuning import Tuning, named_seed, pick, tune_models
 from trastuz_ml.schema import LEARNING_CURVE, conform, empty
+from trastuz_ml.stats.auc_intervals import newcombe_of_folds
 from trastuz_ml.stats.discrimination import auc
-from trastuz_ml.stats.intervals import Interval, nadeau_bengio, newcombe_auc, no_interval
+from trastuz_ml.stats.intervals import Interval, nadeau_bengio, no_interval
 
 Places = npt.NDArray[np.intp]
 Progress = Callable[[int, int], None]
@@ -114,7 +115,7 @@ def learning_curve(
     of the whole fold. In simulations (600 cohorts of 60 and of 160 patients, 2 x 5 folds, share 0.3) 97 % of the
     intervals then held the AUC of training on so many patients; with the share's own number of training patients
     all did, at 1.6 times the width. Under leave-pair-out the pairs of one class tell nothing and are not fitted;
-    the interval is Newcombe's (2006).
+    the interval is that of :func:`trastuz_ml.stats.auc_intervals.newcombe_of_folds`.
 
     Examples
     --------
@@ -246,6 +247,7 @@ def _mean_area(
         ratio = float(np.mean([out / train for train, out in sizes]))
         mean, interval, _ = nadeau_bengio(areas, ratio, bounds=(0.0, 1.0))
     if math.isnan(interval.low):
-        responders = int(design.response.sum())
-        interval = newcombe_auc(mean, responders, len(design.response) - responders)
+        patients, responders = len(design.response), int(design.response.sum())
+        folds = patients / 2 if plan.kind == LEAVE_PAIR_OUT else plan.folds
+        interval = newcombe_of_folds(mean, responders, patients - responders, folds, 1 / folds)
     return mean, interval

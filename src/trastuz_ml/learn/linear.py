@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logit
 
 from trastuz_ml.learn.fitted import LinearLogit
@@ -14,7 +13,6 @@ from trastuz_ml.learn.ridge import fit_ridge
 from trastuz_ml.learn.sparse_logistic import fit_sparse
 from trastuz_ml.learn.training import Training
 
-Array = npt.NDArray[np.float64]
 Candidates = Sequence[dict[str, Any]]
 
 

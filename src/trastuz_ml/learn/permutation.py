@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ from trastuz_ml.learn.folds import LEAVE_GROUP_OUT, PlanShape, SplitPlan
 from trastuz_ml.learn.tuning import Tuning, named_seed, pick, tune_models
 from trastuz_ml.schema import BURDEN, GENE, PERMUTED, conform
 from trastuz_ml.stats.discrimination import auc
-from trastuz_ml.stats.permutation_test import count_until
+from trastuz_ml.stats.permutation_test import arrangement_count, count_until, every_arrangement
 
 Response = npt.NDArray[np.int8]
 Places = npt.NDArray[np.intp]
@@ -64,7 +64,7 @@ class Chance:
         """Return whether every arrangement of the responses is taken."""
         if self.what != RESPONSES or len(np.unique(design.groups)) < len(design.groups):
             return False
-        return arrangements(design.response, self.strata) <= self.times
+        return arrangement_count(design.response, self.strata) <= self.times
 
 
 def permute(
@@ -117,7 +117,7 @@ def permute(
     Under leave-one-group-out, responses are permuted within the groups, so that each keeps both classes.
     """
     _require_room(design, chance)
-    total = arrangements(design.response, chance.strata) - 1 if chance.exact(design) else chance.times
+    total = arrangement_count(design.response, chance.strata) - 1 if chance.exact(design) else chance.times
     # Where all arrangements are taken, their order is fixed, and the rule of stopping does not hold.
     stop_at = 0 if chance.exact(design) else chance.stop_at
     done = dict(finished or {})
@@ -282,38 +282,6 @@ def _with_permuted_genes(
     X = design.X.copy()
     X[:, columns] = design.X[source][:, columns]
     return X
-
-
-def arrangements(response: Response, strata: Places) -> int:
-    """Return in how many ways the responses can be arranged within strata.
-
-    Examples
-    --------
-    >>> arrangements(np.array([1] * 6 + [0] * 6, dtype=np.int8), np.zeros(12, dtype=np.intp))
-    924
-    """
-    return math.prod(
-        math.comb(int((strata == s).sum()), int(response[strata == s].sum())) for s in np.unique(strata)
-    )
-
-
-def every_arrangement(response: Response, strata: Places) -> Iterator[Response]:
-    """Yield every arrangement of the responses within strata, in a fixed order.
-
-    Examples
-    --------
-    >>> y, one = np.array([1, 0, 0], dtype=np.int8), np.zeros(3, dtype=np.intp)
-    >>> [a.tolist() for a in every_arrangement(y, one)]
-    [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    """
-    parts = []
-    for stratum in np.unique(strata):
-        places = np.flatnonzero(strata == stratum)
-        parts.append([list(c) for c in itertools.combinations(places, int(response[places].sum()))])
-    for chosen in itertools.product(*parts):
-        arranged = np.zeros_like(response)
-        arranged[list(itertools.chain.from_iterable(chosen))] = 1
-        yield arranged
 
 
 def _generator(tuning: Tuning, chance: Chance, number: int) -> np.random.Generator:

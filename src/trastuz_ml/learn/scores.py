@@ -102,8 +102,9 @@ def _refusal(table: pd.DataFrame, patients: int) -> str:
 def _auroc(table: pd.DataFrame, *, constant: bool) -> tuple[float, Interval]:
     if in_pairs(table):
         won = paired(table).wins
-        interval = replace(auc_intervals.pairwise_newcombe(won), method="Newcombe over pairs")
-        return float(won.mean()), _BY_CONSTRUCTION if constant else interval
+        interval = auc_intervals.widened_pairwise_newcombe(won)
+        named = replace(interval, method=f"{interval.method} over pairs")
+        return float(won.mean()), _BY_CONSTRUCTION if constant else named
     found = folded(table)
     values = (found.response, found.probability, found.fold_of)
     area = discrimination.placements(*values).mean

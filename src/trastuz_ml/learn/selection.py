@@ -155,6 +155,25 @@ class Frequencies:
         threshold = rivals[allowed] if allowed < rivals.size else 0.0
         return np.flatnonzero(self.genes > threshold)
 
+    def false_genes(self) -> Numbers:
+        """Return, for each gene, how many false genes are to be expected among all selected as often as it.
+
+        Notes
+        -----
+        (C + 1) / B, with C of the columns of B copies selected as often or more often, and at most the number of
+        informative genes: the smallest ``false_genes`` with which :meth:`above` keeps the gene, and so a bound on
+        the expected number when no gene has to do with the response (see :func:`select_by_stability`).
+
+        Examples
+        --------
+        >>> Frequencies(np.array([0.9, 0.5, 0.0]), np.array([[0.5, 0.1], [0.6, 0.2]])).false_genes().tolist()
+        [0.5, 1.5, 2.0]
+        """
+        rivals = np.sort(self.copies, axis=None)
+        above = rivals.size - np.searchsorted(rivals, self.genes, side="left")
+        expected: Numbers = np.minimum((above + 1) / len(self.copies), self.copies.shape[1])
+        return expected
+
 
 def select_by_stability(
     genes: Genes,

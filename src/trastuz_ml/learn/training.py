@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-CLASS_WEIGHTS = ("none", "balanced")
-
 
 @dataclass(frozen=True, eq=False)
 class Training:

@@ -8,9 +8,8 @@ patient down one branch would read *not sequenced* as *intact* or as *mutated*.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import factorial
 from typing import Any
 
 import numpy as np
@@ -74,58 +73,104 @@ class Tree:
             reached[:, self.right[node]] += reached[:, node] * (1.0 - to_left)
         return total
 
-    def leaves(self) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
-        """Yield each leaf with the splits above it: (node, whether the path goes left)."""
-        waiting: list[tuple[int, list[tuple[int, bool]]]] = [(0, [])]
-        while waiting:
-            node, path = waiting.pop()
-            if self.left[node] < 0:
-                yield node, path
-                continue
-            waiting.append((int(self.left[node]), [*path, (node, True)]))
-            waiting.append((int(self.right[node]), [*path, (node, False)]))
 
-    def add_contributions(self, X: Array, total: Array) -> None:
-        """Add the tree-path Shapley values of each row to ``total``; missing features contribute nothing.
+@dataclass(frozen=True, eq=False)
+class Leaves:
+    """Leaves, of any trees, that have the same number of distinct features on their paths.
 
-        A leaf counts for a set S of known features with its value times, for each feature on its path, 1 or
-        0 (in S: does the row follow the path?) or the share of training patients that do (not in S). The
-        Shapley value of such a product has a closed form in elementary symmetric polynomials.
-        """
-        for leaf, path in self.leaves():
-            follows: dict[int, Array] = {}
-            share: dict[int, float] = {}
-            for node, left in path:
-                feature = int(self.feature[node])
-                here = (self.goes_left(node, X) == left).astype(float)
-                follows[feature] = follows.get(feature, 1.0) * here
-                share[feature] = share.get(feature, 1.0) * (
-                    self.share_left(node) if left else 1.0 - self.share_left(node)
-                )
-            self._add_leaf(float(self.value[leaf]), follows, share, X, total)
+    Attributes
+    ----------
+    feature : array of int, shape (n_steps, n_leaves)
+        The distinct features on the path to each leaf.
+    low, high : arrays, shape (n_steps, n_leaves)
+        A row follows the path if its value lies between them: up to and with ``high`` where ``at_left``, else
+        from and with ``low``.
+    share : array, shape (n_steps, n_leaves)
+        Share of training patients that follow the path where it splits on the feature.
+    value : array, shape (n_leaves,)
+        Output of each leaf.
+    at_left : bool
+        As in :class:`Tree`.
+    """
 
-    @staticmethod
-    def _add_leaf(
-        value: float, follows: dict[int, Array], share: dict[int, float], X: Array, total: Array
-    ) -> None:
-        unknown = {f: np.isnan(X[:, f]) for f in follows}
-        # A missing feature is never in S: it scales the leaf by its share, whatever S is.
-        in_set = {f: np.where(unknown[f], share[f], follows[f]) for f in follows}
-        players = list(follows)
-        for player in players:
-            others = [f for f in players if f != player]
-            # coefficients[k]: sum over sets of k others of the product of their factors.
-            coefficients = np.zeros((len(others) + 1, len(X)))
-            coefficients[0] = 1.0
-            for f in others:
-                coefficients[1:] = coefficients[1:] * share[f] + coefficients[:-1] * in_set[f]
-                coefficients[0] *= share[f]
-            sizes = np.arange(len(players))
-            weights = np.array([factorial(k) * factorial(len(others) - k) for k in sizes]) / factorial(
-                len(players)
-            )
-            change = in_set[player] - share[player]
-            total[:, player] += value * change * (weights @ coefficients)
+    feature: Places
+    low: Array
+    high: Array
+    share: Array
+    value: Array
+    at_left: bool
+
+    def known(self, X: Array) -> Array:
+        """Return how far rows follow the paths, (n_steps, n_rows, n_leaves): 1, 0, or the share where missing."""
+        values = X[:, self.feature].transpose(1, 0, 2)
+        low, high = self.low[:, None, :], self.high[:, None, :]
+        follows = (values > low) & (values <= high) if self.at_left else (values >= low) & (values < high)
+        known: Array = np.where(np.isnan(values), self.share[:, None, :], follows)
+        return known
+
+
+def leaves_of(trees: Sequence[Tree]) -> list[Leaves]:
+    """Return the leaves of trees of one library, by the number of distinct features on their paths."""
+    nodes = join_trees(trees)
+    leaves = np.flatnonzero(nodes.left < 0)
+    leaves = leaves[(nodes.up[leaves] >= 0) | np.isin(leaves, nodes.roots)]  # others were pruned away
+    # All leaves walk up to their roots together, a split at a time.
+    steps, of, node = [np.empty((3, 0), dtype=np.intp)], np.arange(len(leaves)), leaves
+    while len(of := of[climbing := nodes.up[node] >= 0]):
+        node = node[climbing]
+        steps.append(np.stack([of, node, nodes.up[node]]))
+        node = nodes.up[node]
+    of, node, split = np.concatenate(steps, axis=1)
+    order = np.lexsort((nodes.feature[split], of))
+    of, node, split = of[order], node[order], split[order]
+    feature, is_left = nodes.feature[split], nodes.left[split] == node
+    first = np.flatnonzero(np.diff(of, prepend=-1) | np.diff(feature, prepend=-1))
+    low = np.where(is_left, -np.inf, nodes.threshold[split])
+    high = np.where(is_left, nodes.threshold[split], np.inf)
+    share = np.where(is_left, nodes.share[split], 1.0 - nodes.share[split])
+    merged = [
+        how.reduceat(values, first) if len(first) else values
+        for how, values in ((np.maximum, low), (np.minimum, high), (np.multiply, share))
+    ]
+    of, feature = of[first], feature[first]
+    width = np.bincount(of, minlength=len(leaves))
+    groups = []
+    for many in np.unique(width):
+        here, of_these = np.flatnonzero(width == many), width[of] == many
+        low, high, share = (a[of_these].reshape(len(here), many).T.copy() for a in merged)
+        places = feature[of_these].reshape(len(here), many).T.copy()
+        groups.append(Leaves(places, low, high, share, nodes.value[leaves[here]], trees[0].at_left))
+    return groups
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """The nodes of several trees in one numbering; ``up`` is the split above (-1), ``share`` goes left."""
+
+    left: Places
+    right: Places
+    up: Places
+    roots: Places
+    feature: Places
+    threshold: Array
+    value: Array
+    share: Array
+
+
+def join_trees(trees: Sequence[Tree]) -> Nodes:
+    """Return the nodes of several trees in one numbering, tree after tree."""
+    roots = np.cumsum([0, *(len(tree.left) for tree in trees[:-1])])
+    shift = np.repeat(roots, [len(tree.left) for tree in trees])
+    feature, threshold, value, cover, left, right = (
+        np.concatenate([getattr(tree, name) for tree in trees])
+        for name in ("feature", "threshold", "value", "cover", "left", "right")
+    )
+    inner = np.flatnonzero(left >= 0)
+    left, right = np.where(left >= 0, left + shift, -1), np.where(left >= 0, right + shift, -1)
+    up, share = np.full(len(left), -1), np.ones(len(left))
+    up[left[inner]], up[right[inner]] = inner, inner
+    share[inner] = cover[left[inner]] / cover[inner]
+    return Nodes(left, right, up, roots, feature, threshold, value, share)
 
 
 def trees_of_forest(forest: Any) -> list[Tree]:
@@ -166,12 +211,4 @@ def expected_output(trees: list[Tree], base: float, X: Array) -> Array:
     total = np.full(len(X), base)
     for tree in trees:
         total += tree.expected(X)
-    return total
-
-
-def contributions(trees: list[Tree], X: Array) -> Array:
-    """Return tree-path Shapley values, shape of X; missing features contribute nothing."""
-    total = np.zeros(X.shape)
-    for tree in trees:
-        tree.add_contributions(X, total)
     return total

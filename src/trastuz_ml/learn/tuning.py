@@ -26,8 +26,7 @@ from trastuz_ml.stats.discrimination import youden_threshold
 
 Places = npt.NDArray[np.intp]
 Numbers = npt.NDArray[np.float64]
-LOWEST, ONE_STANDARD_ERROR = "lowest", "one-standard-error"
-RULES = (LOWEST, ONE_STANDARD_ERROR)
+LOWEST = "lowest"
 # The turn in which the whole cohort is the training fold.
 EVERYBODY = (-1, -1)
 
@@ -107,8 +106,8 @@ def pick_place(errors: Numbers, losses: Numbers, rule: str) -> int:
     Examples
     --------
     >>> losses = np.array([[0.6, 0.8], [0.5, 0.7]])
-    >>> pick_place(losses.mean(axis=1), losses, "lowest"), pick_place(losses.mean(axis=1), losses, RULES[1])
-    (1, 0)
+    >>> [pick_place(losses.mean(axis=1), losses, rule) for rule in ("lowest", "one-standard-error")]
+    [1, 0]
     """
     best = int(errors.argmin())
     if rule == LOWEST:
@@ -265,11 +264,17 @@ def _tune_one(model: CatalogueModel, prepared: _Prepared) -> Tuned:
 
 
 def refit(
-    design: Design, train: Places, model: CatalogueModel, picked: int, tuning: Tuning, threshold: float = 0.5
+    design: Design,
+    train: Places,
+    model: CatalogueModel,
+    picked: int,
+    tuning: Tuning,
+    threshold: float = 0.5,
+    turn: tuple[int, int] = EVERYBODY,
 ) -> FittedModel:
     """Return a model fitted on the training rows with a candidate that was picked before.
 
-    Seeds are those of the whole cohort, so that on all of its rows the model is the one that was fitted there.
+    Seeds are those of the turn, so that on its training rows the model is the one that was fitted there.
 
     Parameters
     ----------
@@ -285,6 +290,8 @@ def refit(
         Carrier filter, class weights and seed.
     threshold : float
         Probability from which a patient is called a responder.
+    turn : tuple of int
+        Repeat and fold whose seeds are used; those of the whole cohort by default.
 
     Raises
     ------
@@ -294,7 +301,7 @@ def refit(
     if len(np.unique(design.response[train])) < 2:
         raise EvidenceError("there is one class only")
     nobody_left_out = np.zeros(len(train), dtype=np.intp)
-    return _fit_picked(model, picked, _Prepared(design, train, nobody_left_out, tuning, EVERYBODY), threshold)
+    return _fit_picked(model, picked, _Prepared(design, train, nobody_left_out, tuning, turn), threshold)
 
 
 def _fit_picked(model: CatalogueModel, picked: int, prepared: _Prepared, threshold: float) -> FittedModel:

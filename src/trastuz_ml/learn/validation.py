@@ -16,12 +16,13 @@ from trastuz_ml.errors import EvidenceError
 from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel
 from trastuz_ml.learn.design import Design
 from trastuz_ml.learn.engine import Engine, in_parallel
-from trastuz_ml.learn.fitted import FittedModel
+from trastuz_ml.learn.fitted import AnyFitted
 from trastuz_ml.learn.folds import LEAVE_PAIR_OUT, SplitPlan, Turn
 from trastuz_ml.learn.tuning import EVERYBODY, Tuned, Tuning, inner_folds, pick, tune_models
 from trastuz_ml.schema import CHOICES, GENE, INNER_ERRORS, OUT_OF_FOLD, conform
 
-Inspect = Callable[[FittedModel, npt.NDArray[np.float32]], Any]
+# A fitted model, the rows that its fold left out, and the rows it was fitted on.
+Inspect = Callable[[AnyFitted, npt.NDArray[np.float32], npt.NDArray[np.float32]], Any]
 Progress = Callable[[int, int], None]
 
 
@@ -107,7 +108,7 @@ def validate(
     workers : int or Engine
         Processes, or where else the folds run; the result does not depend on it.
     inspect : callable, optional
-        Called in the fold with each fitted model and its left-out rows; must be picklable.
+        Called in the fold with each fitted model, its left-out rows and its training rows; must be picklable.
     progress : callable, optional
         Called with (folds done, folds in all).
     finished : mapping of Turn to FoldResult, optional
@@ -147,12 +148,12 @@ def one_fold(
     # One thread a model, in every process: with other thread counts sums round differently.
     with threadpool_limits(1):
         tuned = tune_models(design, train, models, tuning, turn)
-        left_out = design.X[out]
+        left_out, trained_on = design.X[out], design.X[train]
         probabilities = {name: t.model.probability(left_out) for name, t in tuned.items()}
         inspected = [
-            Inspected(name, *turn, out, inspect(t.model, left_out))
+            Inspected(name, *turn, out, inspect(t.model, left_out, trained_on))
             for name, t in tuned.items()
-            if inspect is not None and isinstance(t.model, FittedModel)
+            if inspect is not None
         ]
     picked = pick(tuned, tuning.rule)
     sources = {CHOSEN: picked} | {name: name for name in tuned}

@@ -13,7 +13,7 @@ from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.explain.contributions import Explanation, contributions_of
 from trastuz_ml.features.encoding import build_gene_matrix
-from trastuz_ml.files import require_free, whole_file
+from trastuz_ml.files import write_table
 from trastuz_ml.findings import Finding
 from trastuz_ml.learn.design import Design, align_design
 from trastuz_ml.schema import COVARIATE, GENE, PREDICTIONS, conform
@@ -26,8 +26,6 @@ NOT_SEQUENCED = "not sequenced"
 OTHER_POPULATION = "outside the population that the model was trained on"
 NOT_IN_COHORT = "on the roster, but not among the patients given to predict"
 NOT_ADDITIVE = "not given: the contributions do not add up to the output"
-# A spreadsheet runs a text that begins with one of these.
-_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def predict(
@@ -192,27 +190,6 @@ def write_predictions(table: pd.DataFrame, path: str | Path, *, force: bool = Fa
         If the file is there and ``force`` is false.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in {".csv", ".parquet"}:
-        raise ConfigurationError(f"{path}: expected predictions to end in .csv or .parquet, found '{ending}'.")
-    require_free(path, force=force)
-    table = conform(table, PREDICTIONS)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            if ending == ".csv":
-                _harmless(table).to_csv(partial, index=False, lineterminator="\n")
-            else:
-                table.to_parquet(partial, index=False)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The predictions cannot be written to {path}: {error}. Give another path."
-        ) from error
-
-
-def _harmless(table: pd.DataFrame) -> pd.DataFrame:
-    texts = [column.name for column in PREDICTIONS.columns if column.kind == "text"]
-    guarded = {
-        name: table[name].where(~table[name].str.startswith(_RUNS, na=False), "'" + table[name]) for name in texts
-    }
-    return table.assign(**guarded)
+    if path.suffix.lower() not in {".csv", ".parquet"}:
+        raise ConfigurationError(f"{path}: expected a name in .csv or .parquet, found '{path.suffix}'.")
+    write_table(conform(table, PREDICTIONS), path, force=force)

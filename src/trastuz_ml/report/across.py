@@ -8,8 +8,8 @@ from typing import Any
 from trastuz_ml.errors import EvidenceError
 from trastuz_ml.learn.comparisons import Scored, compare_runs
 from trastuz_ml.report.plain import records
-from trastuz_ml.report.wording import count
 from trastuz_ml.store.run_folder import Run
+from trastuz_ml.wording import count
 
 
 def scored(run: Run) -> Scored:

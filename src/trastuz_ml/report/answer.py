@@ -9,8 +9,8 @@ import pandas as pd
 
 from trastuz_ml.learn.folds import LEAVE_GROUP_OUT, LEAVE_PAIR_OUT
 from trastuz_ml.report.plain import records
-from trastuz_ml.report.wording import number, share, span
 from trastuz_ml.stats.intervals import name_of, too_short
+from trastuz_ml.wording import number, share, span
 
 CHOSEN, CLINICAL, AUROC = "chosen", "clinical-only", "AUROC"
 # The learner of clinical-only, given the genes as well.
@@ -182,10 +182,11 @@ def _watched_highlight(row: Row) -> dict[str, str]:
         reason = row["status"].partition(":")[0]
         return {"label": f"{row['gene']} mutated", "value": value, "detail": reason}
     ends = span(row["low"], row["high"])
+    judged = f"{row['judged']}; " if row.get("judged") else ""
     return {
         "label": f"{row['gene']} mutated",
         "value": value,
-        "detail": f"odds ratio {number(row['odds_ratio'])}{f' ({ends})' if ends else ''}",
+        "detail": f"{judged}odds ratio {number(row['odds_ratio'])}{f' ({ends})' if ends else ''}",
     }
 
 

@@ -10,7 +10,7 @@ from trastuz_ml.learn.chance import BEST
 from trastuz_ml.learn.permutation import GENES, RESPONSES
 from trastuz_ml.report.answer import CHOSEN, CLINICAL, SAME_LEARNER, Row
 from trastuz_ml.report.plain import records
-from trastuz_ml.report.wording import count, number, p_value
+from trastuz_ml.wording import count, number, p_value
 
 NOT_PERMUTED = "Not permuted: chance was not tested (permutation: times:)."
 _TITLES = {RESPONSES: "Does anything predict?", GENES: "Do genes add to the covariates?"}

@@ -7,20 +7,24 @@ from typing import Any
 
 import pandas as pd
 
+from trastuz_ml.explain.certificate import Certificate
 from trastuz_ml.learn.folds import LEAVE_PAIR_OUT
 from trastuz_ml.learn.out_of_fold import in_pairs
 from trastuz_ml.report.across import across_content, plan_words
 from trastuz_ml.report.answer import AUROC, CHOSEN, NO_CALLS, answer_content, coverage_of, limits_content
+from trastuz_ml.report.certificates import certificates_of
 from trastuz_ml.report.chance import chance_content, chance_sentences
 from trastuz_ml.report.curves import calibration_groups, mean_roc
+from trastuz_ml.report.gene_evidence import genes_content
 from trastuz_ml.report.genes import carriers_content, leading_content, overview_content, watched_content
 from trastuz_ml.report.plain import plain, records
 from trastuz_ml.report.privacy import Pseudonyms, findings_content, pseudonyms_of, without_identifiers
 from trastuz_ml.report.robustness import influence_content, learning_content, optimism_content, strata_content
-from trastuz_ml.report.wording import count
+from trastuz_ml.schema import GENE
 from trastuz_ml.store.run_folder import Run
+from trastuz_ml.wording import count
 
-FORMAT = 2
+FORMAT = 3
 _REFUSED = "refused: "
 # Scores in reading order, each with what would be good.
 SCORES: dict[str, str] = {
@@ -89,7 +93,8 @@ def _banner(runs: Sequence[Run]) -> str:
 
 
 def _section(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
-    watched = watched_content(run.watched)
+    certificates = _certificates(run)
+    watched = watched_content(run.watched, certificates)
     facts = _facts(run)
     pairs = in_pairs(run.out_of_fold)
     return {
@@ -121,6 +126,7 @@ def _section(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
         "influence": influence_content(run.influence, hidden),
         "leading": leading_content(run),
         "watched": watched,
+        "genes": genes_content(run, hidden, certificates),
         "overview": overview_content(run, hidden),
         "findings": findings_content(run.findings, hidden),
         "limits": limits_content(
@@ -133,6 +139,12 @@ def _section(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
         ),
         "provenance": _provenance(run, hidden),
     }
+
+
+def _certificates(run: Run) -> list[Certificate]:
+    """Return the certificates of the watched genes, where some model was offered genes."""
+    judged = len(run.associations) and run.gene_contributions["block"].eq(GENE).any()
+    return certificates_of(run) if judged else []
 
 
 def sequenced(run: Run) -> bool:
@@ -168,7 +180,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def gene_sentences(run: Run) -> list[str]:
     """Return what the run says of each watched gene, one sentence or two a gene."""
-    return [row["sentence"] for row in watched_content(run.watched)]
+    return [row["sentence"] for row in watched_content(run.watched, _certificates(run))]
 
 
 def scores_content(scores: pd.DataFrame, models: Sequence[str]) -> dict[str, Any]:

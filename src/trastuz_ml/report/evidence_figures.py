@@ -10,7 +10,7 @@ from matplotlib.patches import PathPatch
 
 from trastuz_ml.report import canvas
 from trastuz_ml.report.canvas import ACCENT, FAINT, INK, MUTED, NEUTRAL, sheet, svg, write
-from trastuz_ml.report.wording import number, span
+from trastuz_ml.wording import number, span
 
 _PANEL = 200.0
 _DASHED = (0, (4, 3))

@@ -9,7 +9,7 @@ from matplotlib.patches import PathPatch
 
 from trastuz_ml.report import canvas
 from trastuz_ml.report.canvas import ACCENT, FAINT, INK, MUTED, NEUTRAL, SMALL, TEXT, label, sheet, svg, write
-from trastuz_ml.report.wording import number, span
+from trastuz_ml.wording import number, span
 
 _EDGE = 4.0  # pixels between a mark and its label
 _PANEL = 200.0

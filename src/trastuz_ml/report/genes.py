@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trastuz_ml.explain.certificate import Certificate
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.plain import plain, records
 from trastuz_ml.report.privacy import Pseudonyms
-from trastuz_ml.report.wording import number, p_value, span
 from trastuz_ml.schema import GENE
 from trastuz_ml.store.run_folder import Run
+from trastuz_ml.wording import number, p_value, span
 
 MUTATED, INTACT, NOT_COVERED = "mutated", "covered, not mutated", "not covered"
 # One letter a cell keeps the content of 1,000 patients small.
@@ -29,14 +30,20 @@ def leading_content(run: Run) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``model``, ``scale``, ``method``, ``features`` (rows of the table, the leading ones) and ``reason``,
-        which says why there is no feature, or is empty.
+        ``model``, ``scale``, ``method``, ``error`` (largest standard error of a contribution where they were
+        sampled), ``features`` (rows of the table, the leading ones) and ``reason``, which says why there is no
+        feature, or is empty.
     """
-    methods = run.explained.drop_duplicates("model").set_index("model")["method"]
-    return [
-        _leading_of_model(model, run.gene_contributions.query("model == @model"), str(methods.get(model, "")))
-        for model in run.models
-    ]
+    # A fold that no feature reached has a constant in it, whatever the model does elsewhere.
+    order = run.explained.assign(idle=run.explained["method"] == "constant").sort_values("idle", kind="stable")
+    methods = order.drop_duplicates("model").set_index("model")["method"]
+    errors = run.explained["error"].astype(float).groupby(run.explained["model"]).max()
+    contents = []
+    for model in run.models:
+        rows = run.gene_contributions[run.gene_contributions["model"] == model]
+        error = plain(float(errors.get(model, np.nan)))
+        contents.append(_leading_of_model(model, rows, str(methods.get(model, ""))) | {"error": error})
+    return contents
 
 
 def _leading_of_model(model: str, rows: pd.DataFrame, method: str) -> dict[str, Any]:
@@ -59,8 +66,15 @@ def _without_rows(model: str) -> str:
     return "no contributions were computed for this model."
 
 
-def watched_content(watched: pd.DataFrame) -> list[dict[str, Any]]:
+def watched_content(watched: pd.DataFrame, certificates: Sequence[Certificate] = ()) -> list[dict[str, Any]]:
     """Return the rows of the watched genes, each with a sentence that says what may be said.
+
+    Parameters
+    ----------
+    watched : pandas.DataFrame
+        Their rows of :data:`trastuz_ml.schema.ASSOCIATIONS`.
+    certificates : sequence of Certificate
+        Whose verdicts are given; without one, the unadjusted association speaks, and says that it is.
 
     Examples
     --------
@@ -69,14 +83,29 @@ def watched_content(watched: pd.DataFrame) -> list[dict[str, Any]]:
     >>> watched_content(pd.DataFrame([row]))[0]["sentence"]
     'ANKRD44: not evaluable: mutated in 0 of 160.'
     """
-    return [
-        {**row, "sentence": _watched_sentence(row), "verdict": _watched_verdict(row)} for row in records(watched)
-    ]
+    judged = {certificate.gene: certificate for certificate in certificates}
+    rows = []
+    for row in records(watched):
+        certificate = judged.get(row["gene"])
+        verdict = _watched_verdict(row) if certificate is None else _judgement(certificate)
+        word = "" if certificate is None else certificate.verdict
+        rows.append({**row, "judged": word, "verdict": verdict, "sentence": _watched_sentence(row, verdict)})
+    return rows
 
 
-def _watched_sentence(row: dict[str, Any]) -> str:
-    if row["status"]:
-        return f"{row['gene']}: {_watched_verdict(row)}"
+def _judgement(certificate: Certificate) -> str:
+    """Return verdict and reason in one sentence; a reason that begins with the verdict says both."""
+    word = certificate.verdict.capitalize()
+    return (
+        certificate.why
+        if certificate.why.startswith(word)
+        else f"{word}: {certificate.why[:1].lower()}{certificate.why[1:]}"
+    )
+
+
+def _watched_sentence(row: dict[str, Any], verdict: str) -> str:
+    if row["odds_ratio"] is None:
+        return f"{row['gene']}: {verdict[:1].lower()}{verdict[1:]}"
     others = row["covered"] - row["carriers"]
     responding = row["responders"] - row["carriers_responding"]
     ends = span(row["low"], row["high"])
@@ -85,7 +114,7 @@ def _watched_sentence(row: dict[str, Any]) -> str:
         f"{row['gene']} is mutated in {row['carriers']} of {row['covered']} patients: "
         f"{row['carriers_responding']} of {row['carriers']} carriers respond, {responding} of {others} others do "
         f"(odds ratio {number(row['odds_ratio'])}{f', 95 % {ends}' if ends else ''}, "
-        f"Fisher p {p if p.startswith('<') else f'= {p}'}). {_watched_verdict(row)}"
+        f"Fisher p {p if p.startswith('<') else f'= {p}'}). {verdict}"
     )
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from trastuz_ml import wording
 from trastuz_ml.files import require_free
-from trastuz_ml.report import evidence_figures, figures, wording
+from trastuz_ml.report import evidence_figures, figures
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.content import content_of, headline_rows
-from trastuz_ml.report.page import page_of, write_page
+from trastuz_ml.report.gene_panels import gene_panels
+from trastuz_ml.report.page import Panel, page_of, panel, write_page
 from trastuz_ml.store.run_folder import Run
-
-Panel = dict[str, str]
 
 
 def compare(runs: Sequence[Run], out: Path, *, names: Mapping[str, str], force: bool = False) -> Path:
@@ -66,8 +66,8 @@ def figures_of(section: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
         Prefix of every id in the figures.
     """
     headline = headline_rows(section["scores"])
-    return {
-        "forest": [_panel("", "", figures.forest(headline, key=f"{key}-forest"))] if len(headline) else [],
+    return gene_panels(section["genes"], key) | {
+        "forest": [panel("", "", figures.forest(headline, key=f"{key}-forest"))] if len(headline) else [],
         "roc": _roc_panels(section, headline, f"{key}-roc"),
         "calibration": _calibration_panels(section, f"{key}-calibration"),
         "leading": _leading_panels(section, f"{key}-leading"),
@@ -78,17 +78,13 @@ def figures_of(section: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
     }
 
 
-def _panel(title: str, caption: str, svg: str) -> Panel:
-    return {"title": title, "caption": caption, "svg": svg}
-
-
 def _roc_panels(section: Mapping[str, Any], headline: pd.DataFrame, key: str) -> list[Panel]:
     """Draw one panel a model, each before the curve of the chosen one."""
     curves = pd.DataFrame(section["roc"], columns=["model", "fpr", "tpr", "folds"])
     reference = curves[curves["model"] == CHOSEN]
     estimate = headline.set_index("model")["estimate"]
     return [
-        _panel(
+        panel(
             str(model),
             f"AUROC {wording.number(estimate.get(model))}",
             figures.roc(curve, None if model == CHOSEN else reference, key=f"{key}{place}"),
@@ -108,7 +104,7 @@ def _calibration_panels(section: Mapping[str, Any], key: str) -> list[Panel]:
         if cell and cell["score"] == "calibration slope"
     }
     return [
-        _panel(
+        panel(
             str(model),
             f"slope {wording.number(slopes.get(model))}",
             figures.calibration(rows, key=f"{key}{place}"),
@@ -125,13 +121,13 @@ def _model_panels(rows: Sequence[Mapping[str, Any]], draw: Callable[..., str], k
     frame = pd.DataFrame([{k: np.nan if v is None else v for k, v in row.items()} for row in rows])
     by_model = frame.groupby("model", sort=False)
     return [
-        _panel(str(model), "", draw(table, key=f"{key}{place}")) for place, (model, table) in enumerate(by_model)
+        panel(str(model), "", draw(table, key=f"{key}{place}")) for place, (model, table) in enumerate(by_model)
     ]
 
 
 def _chance_panels(tests: Sequence[Mapping[str, Any]], key: str) -> list[Panel]:
     return [
-        _panel(
+        panel(
             test["title"],
             f"{test['model']}: {wording.count(len(test['values']), 'permutation')}",
             evidence_figures.null_histogram(
@@ -151,15 +147,17 @@ def _leading_panels(section: Mapping[str, Any], key: str) -> list[Panel]:
             drawn = figures.leading_features(
                 pd.DataFrame(model["features"]), model["model"], model["scale"], key=f"{key}{place}"
             )
-            panels.append(_panel(model["model"], _method(model["method"]), drawn))
+            panels.append(panel(model["model"], _method(model["method"], model["error"]), drawn))
     return panels
 
 
-def _method(method: str) -> str:
+def _method(method: str, error: float | None) -> str:
     """Say how the contributions were made, where that limits what they mean."""
+    sampled = "sampled contributions"
     return {
         "tree-path": "tree-path contributions, without a background",
         "linear": "linear contributions",
+        "permutation": sampled if error is None else f"{sampled}, standard error at most {error:.2g}",
     }.get(method, method)
 
 
@@ -174,4 +172,4 @@ def _overview_panels(overview: Mapping[str, Any], key: str) -> list[Panel]:
     )
     response = pd.Series([patient["response"] for patient in patients], index=states.columns)
     watched = frozenset(gene["gene"] for gene in genes if gene["watched"])
-    return [_panel("", "", figures.overview(states, response, watched, key=key))]
+    return [panel("", "", figures.overview(states, response, watched, key=key))]

@@ -10,10 +10,17 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from trastuz_ml import wording
 from trastuz_ml.files import require_free, whole_file
-from trastuz_ml.report import wording
+
+Panel = dict[str, str]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+
+def panel(title: str, caption: str, svg: str) -> Panel:
+    """Return a figure with what stands above it."""
+    return {"title": title, "caption": caption, "svg": svg}
 
 
 def page_of(template: str, **parts: Any) -> str:

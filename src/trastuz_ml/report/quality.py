@@ -17,8 +17,8 @@ from trastuz_ml.quality.checked import Quality
 from trastuz_ml.report import quality_figures
 from trastuz_ml.report.page import page_of, write_page
 from trastuz_ml.report.plain import plain, records
-from trastuz_ml.report.wording import count
 from trastuz_ml.schema import FATES, KEPT
+from trastuz_ml.wording import count
 
 FORMAT = 1
 PRIVACY = "This page names patients: keep it where the data are."

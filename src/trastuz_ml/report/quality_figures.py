@@ -26,7 +26,7 @@ from trastuz_ml.report.canvas import (
     svg,
     write,
 )  # fmt: skip
-from trastuz_ml.report.wording import count
+from trastuz_ml.wording import count
 
 _WIDE = 640.0
 _HATCHED = {"facecolor": "none", "edgecolor": NEUTRAL, "linewidth": 0.8, "hatch": "////", "hatch_linewidth": 0.8}

@@ -9,7 +9,7 @@ import pandas as pd
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.plain import records
 from trastuz_ml.report.privacy import WITHHELD, Pseudonyms
-from trastuz_ml.report.wording import share
+from trastuz_ml.wording import share
 
 PATIENTS_SHOWN = 8
 

@@ -10,7 +10,6 @@ Grandvalet 2004, JMLR 5:1089); each docstring says which assumption its method m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from trastuz_ml.stats.intervals import Interval, nadeau_bengio, newcombe_auc, no
 Numbers = npt.NDArray[np.float64]
 
 _Z = float(norm.ppf(0.975))
-_NO_SPREAD = "no spread between patients: every fold ranks them all alike"
+NO_SPREAD = "no spread between patients: every fold ranks them all alike"
 
 
 def delong_within_folds(
@@ -48,7 +47,7 @@ def delong_within_folds(
     """
     placed = placements(response, score, fold_of)
     spread = spread_over_patients(response, placed.shift, placed)
-    return _interval(placed.mean, spread.total, _Z, "DeLong within folds", on_logit=on_logit)
+    return interval_of(placed.mean, spread.total, _Z, "DeLong within folds", on_logit=on_logit)
 
 
 def influence_curve(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt.ArrayLike) -> Interval:
@@ -74,7 +73,7 @@ def influence_curve(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt.
     squared = ((placed.place - placed.area[placed.fold]) / share) ** 2
     in_fold = squared / (placed.own + placed.other) / placed.folds[:, None]
     variance = float(in_fold.sum()) / len(placed.folds) / y.size
-    return _interval(placed.mean, variance, _Z, "influence curve")
+    return interval_of(placed.mean, variance, _Z, "influence curve")
 
 
 def patient_bootstrap(
@@ -122,7 +121,7 @@ def patient_bootstrap(
         repeats += there > 0
     low, high = np.quantile(total[repeats > 0] / repeats[repeats > 0], (0.025, 0.975))
     if high - low < math.sqrt(ROUNDING):
-        return no_interval(_NO_SPREAD)
+        return no_interval(NO_SPREAD)
     return Interval(float(low), float(high), "patient bootstrap")
 
 
@@ -149,7 +148,7 @@ def nadeau_bengio_auc(
         return plain
     half = (plain.high - plain.low) / 2
     # The t quantile is already in the half width.
-    return _interval(mean, half**2, 1.0, plain.method, on_logit=on_logit)
+    return interval_of(mean, half**2, 1.0, plain.method, on_logit=on_logit)
 
 
 def newcombe_effective(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt.ArrayLike) -> Interval:
@@ -215,7 +214,7 @@ def widened(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt.ArrayLik
     if not spread.total > ROUNDING:
         return widened_newcombe(response, score, fold_of)
     training = left_out_share(placed) * float(placed.folds.mean()) * spread.one_repeat
-    return _interval(placed.mean, spread.total + training, _Z, "widened DeLong", on_logit=True)
+    return interval_of(placed.mean, spread.total + training, _Z, "widened DeLong", on_logit=True)
 
 
 def widened_newcombe(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt.ArrayLike) -> Interval:
@@ -227,6 +226,7 @@ def widened_newcombe(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt
     many times fewer patients of either class (an effective sample size: Kish 1965, Survey Sampling, section 8.2),
     with Nadeau and Bengio's rho = n2 / (n1 + n2), so that the design effect is 1.8 for 5 folds. s is the model
     variance of Newcombe (2006), none seen in the table: the width depends on AUC, class sizes and folds only.
+    See :func:`newcombe_of_folds`.
 
     Examples
     --------
@@ -237,89 +237,31 @@ def widened_newcombe(response: npt.ArrayLike, score: npt.ArrayLike, fold_of: npt
     """
     placed = placements(response, score, fold_of)
     share = left_out_share(placed)
-    effect = 1 + (float(placed.folds.mean()) - 1) * share / (1 + share)
     responders = int(np.sum(response))
-    plain = newcombe_auc(placed.mean, responders / effect, (placed.place.shape[1] - responders) / effect)
-    return Interval(plain.low, plain.high, "widened Newcombe")
+    others = placed.place.shape[1] - responders
+    return newcombe_of_folds(placed.mean, responders, others, float(placed.folds.mean()), share / (1 + share))
 
 
-@dataclass(frozen=True)
-class NestedEstimate:
-    """What nested cross-validation says of an AUC.
-
-    Attributes
-    ----------
-    estimate : float
-        Corrected for the smaller training sets.
-    mse : float
-        Estimated mean squared error as it came out, before the restrictions; may be negative.
-    error : float
-        Root of the mean squared error as used: rescaled to all patients, and restricted.
-    interval : Interval
-        Within 0 and 1; refused where no fold gives a variance.
-    """
-
-    estimate: float
-    mse: float
-    error: float
-    interval: Interval
-
-
-def nested_cv(
-    inner: npt.ArrayLike, outer: npt.ArrayLike, outer_variance: npt.ArrayLike, *, on_logit: bool = False
-) -> NestedEstimate:
-    """Return estimate and interval of nested cross-validation; the refits are the caller's.
-
-    Parameters
-    ----------
-    inner : array, shape (repeats, K)
-        Without the outer fold, mean AUC within the K - 1 other folds, each scored by a model that was fitted
-        without it and without the outer fold.
-    outer : array, shape (repeats, K)
-        AUC of the outer fold, scored by the model fitted without it.
-    outer_variance : array, shape (repeats, K)
-        Variance of the outer fold's AUC over its patients, as :func:`.delong_spread` gives; NaN where a class of
-        the fold has one patient: such folds are left out where this variance is used.
-    on_logit : bool
-        Interval by the delta method on the logit scale instead of the paper's symmetric one.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ or there are fewer than 3 folds.
+def newcombe_of_folds(area: float, responders: int, others: int, folds: float, left_out: float) -> Interval:
+    """Return Newcombe's interval of an AUC over folds, each of which leaves out that share of all patients.
 
     Notes
     -----
-    Bates, Hastie and Tibshirani (2023), JASA, algorithm 1: MSE = mean of (inner - outer)^2 less the variance of
-    outer; times (K - 1) / K for training on all patients; its root is kept between the naive standard error and
-    sqrt(K) times it; bias = (1 + (K - 2) / K) (mean inner - mean outer). For the mean loss of a fold stands its
-    AUC, and for the naive standard error the root of the mean fold variance over K. One repeat tells little of the
-    MSE: the paper uses 200.
+    :func:`widened_newcombe`: class sizes over the design effect ``1 + (folds - 1) left_out``.
 
     Examples
     --------
-    >>> found = nested_cv([[0.70, 0.72, 0.69, 0.71]], [[0.80, 0.60, 0.75, 0.70]], [[0.004] * 4])
-    >>> round(found.estimate, 4), round(found.mse, 6), round(found.error, 4)
-    (0.7162, 0.003025, 0.0476)
+    >>> interval = newcombe_of_folds(0.7, 20, 40, 5, 0.2)
+    >>> round(interval.low, 2), round(interval.high, 2)
+    (0.49, 0.84)
     """
-    a, b, v = (np.atleast_2d(np.asarray(x, dtype=float)) for x in (inner, outer, outer_variance))
-    k = a.shape[1]
-    if not (a.shape == b.shape == v.shape) or k < 3:
-        raise InputError(f"expected (repeats, K) three times with K >= 3; found {a.shape}, {b.shape}, {v.shape}")
-    estimate = float(np.clip(a.mean() - (1 + (k - 2) / k) * (a.mean() - b.mean()), 0.0, 1.0))
-    known = ~np.isnan(v)
-    if not known.any() or v[known].mean() < ROUNDING:
-        reason = _NO_SPREAD if known.any() else ALONE
-        return NestedEstimate(estimate, math.nan, math.nan, no_interval(reason))
-    mse = float(np.mean((a - b)[known] ** 2 - v[known]))
-    naive = math.sqrt(v[known].mean() / k)
-    error = min(max(math.sqrt(max(mse, 0.0) * (k - 1) / k), naive), math.sqrt(k) * naive)
-    interval = _interval(estimate, error**2, _Z, "nested cross-validation", on_logit=on_logit)
-    return NestedEstimate(estimate, mse, error, interval)
+    effect = 1 + (folds - 1) * left_out
+    plain = newcombe_auc(area, responders / effect, others / effect)
+    return Interval(plain.low, plain.high, "widened Newcombe")
 
 
 def pairwise_newcombe(wins: npt.ArrayLike) -> Interval:
-    """Return Newcombe's interval of a leave-pair-out AUC; never refused.
+    """Return Newcombe's interval of a leave-pair-out AUC, the models taken as given; never refused.
 
     Parameters
     ----------
@@ -346,6 +288,29 @@ def pairwise_newcombe(wins: npt.ArrayLike) -> Interval:
     return newcombe_auc(float(won.mean()), *won.shape)
 
 
+def widened_pairwise_newcombe(wins: npt.ArrayLike) -> Interval:
+    """Return Newcombe's interval of a leave-pair-out AUC for the patients that shared training data leave.
+
+    Never refused. Parameters and errors as for :func:`pairwise_newcombe`.
+
+    Notes
+    -----
+    :func:`newcombe_of_folds` with n / 2 folds, as many as there are pairs without a patient in common, each of
+    them leaving out 2 / n: the design effect is 2 - 2 / n. All pairs are left out, not n / 2 of them; averaging
+    takes away what the choice of pairs would add, not what shared training patients do.
+
+    Examples
+    --------
+    >>> interval = widened_pairwise_newcombe([[1, 1, 0], [1, 0.5, 1]])
+    >>> round(interval.low, 2), round(interval.high, 2)
+    (0.18, 0.98)
+    """
+    won = _wins(wins)
+    responders, others = won.shape
+    patients = responders + others
+    return newcombe_of_folds(float(won.mean()), responders, others, patients / 2, 2 / patients)
+
+
 def pairwise_u_statistic(wins: npt.ArrayLike) -> Interval:
     """Return the Wald interval of a leave-pair-out AUC from the row and column means of the win matrix.
 
@@ -368,7 +333,7 @@ def pairwise_u_statistic(wins: npt.ArrayLike) -> Interval:
     if min(won.shape) < 2:
         return no_interval(ALONE)
     variance = sum(float(won.mean(axis=1 - i).var(ddof=1)) / won.shape[i] for i in (0, 1))
-    return _interval(float(won.mean()), variance, _Z, "DeLong over pairs")
+    return interval_of(float(won.mean()), variance, _Z, "DeLong over pairs")
 
 
 def _wins(wins: npt.ArrayLike) -> Numbers:
@@ -378,14 +343,14 @@ def _wins(wins: npt.ArrayLike) -> Numbers:
     return won
 
 
-def _interval(
+def interval_of(
     estimate: float, variance: float, quantile: float, method: str, *, on_logit: bool = False
 ) -> Interval:
     """Return estimate plus and minus quantile times the error, within 0 and 1; refused without a variance."""
     if math.isnan(variance):
         return no_interval(ALONE)
     if variance < ROUNDING:
-        return no_interval(_NO_SPREAD)
+        return no_interval(NO_SPREAD)
     half = quantile * math.sqrt(variance)
     # At 0 and 1 the logit is infinite.
     if not on_logit or not 0 < estimate < 1:

@@ -148,40 +148,6 @@ def matthews(response: npt.ArrayLike, called: npt.ArrayLike) -> float:
     return float((np.mean(y & c) - share[0] * share[1]) / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-def auc_many(response: npt.ArrayLike, scores: npt.ArrayLike) -> Numbers:
-    """Return the AUC of each row of scores, ties counted half; :func:`auc` for many models at once.
-
-    Parameters
-    ----------
-    response : array of 0 and 1, shape (n,)
-        Observed response.
-    scores : array, shape (m, n)
-        Higher means more likely to respond.
-
-    Returns
-    -------
-    array, shape (m,)
-
-    Raises
-    ------
-    EvidenceError
-        If only one class is present.
-
-    Examples
-    --------
-    >>> auc_many([0, 0, 1, 1], [[0.1, 0.4, 0.35, 0.8], [1, 1, 1, 1]]).tolist()
-    [0.75, 0.5]
-    """
-    y = np.asarray(response, dtype=bool)
-    positives = int(y.sum())
-    negatives = y.size - positives
-    if positives == 0 or negatives == 0:
-        raise EvidenceError(_BOTH)
-    ranks = rankdata(np.asarray(scores, dtype=float), axis=1)
-    above = ranks[:, y].sum(axis=1) - positives * (positives + 1) / 2
-    return np.asarray(above / (positives * negatives))
-
-
 @dataclass(frozen=True, eq=False)
 class Placements:
     """Where each patient stands among the other class of the same fold, for every repeat.

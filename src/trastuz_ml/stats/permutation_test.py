@@ -17,6 +17,8 @@ from trastuz_ml.errors import InputError
 from trastuz_ml.stats.intervals import Interval, no_interval
 
 Numbers = npt.NDArray[np.float64]
+Responses = npt.NDArray[np.int8]
+Places = npt.NDArray[np.intp]
 
 # Statistics count as tied within this: the same AUC, summed in another order, must not look smaller.
 _TIE = 1e-9
@@ -198,41 +200,36 @@ def sequential_p(exceeded: int, done: int, most: int, h: int) -> float:
     return exceeded / done if exceeded == h else (1 + exceeded) / (1 + most)
 
 
-def arrangements(patients: int, responders: int) -> Iterator[npt.NDArray[np.int8]]:
-    """Yield every response vector with so many responders, first patients first; ``math.comb`` of them.
-
-    Raises
-    ------
-    InputError
-        If there are more responders than patients.
+def arrangement_count(response: Responses, strata: Places) -> int:
+    """Return in how many ways the responses can be arranged within strata.
 
     Examples
     --------
-    >>> [y.tolist() for y in arrangements(3, 2)]
-    [[1, 1, 0], [1, 0, 1], [0, 1, 1]]
-    """
-    _check_size(patients, responders)
-    for places in itertools.combinations(range(patients), responders):
-        y = np.zeros(patients, dtype=np.int8)
-        y[list(places)] = 1
-        yield y
-
-
-def arrangement_count(patients: int, responders: int) -> int:
-    """Return how many response vectors have so many responders.
-
-    Raises
-    ------
-    InputError
-        If there are more responders than patients.
-
-    Examples
-    --------
-    >>> arrangement_count(12, 6)
+    >>> arrangement_count(np.array([1] * 6 + [0] * 6, dtype=np.int8), np.zeros(12, dtype=np.intp))
     924
     """
-    _check_size(patients, responders)
-    return math.comb(patients, responders)
+    return math.prod(
+        math.comb(int((strata == s).sum()), int(response[strata == s].sum())) for s in np.unique(strata)
+    )
+
+
+def every_arrangement(response: Responses, strata: Places) -> Iterator[Responses]:
+    """Yield every arrangement of the responses within strata, in a fixed order.
+
+    Examples
+    --------
+    >>> y, one = np.array([1, 0, 0], dtype=np.int8), np.zeros(3, dtype=np.intp)
+    >>> [a.tolist() for a in every_arrangement(y, one)]
+    [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    """
+    parts = []
+    for stratum in np.unique(strata):
+        places = np.flatnonzero(strata == stratum)
+        parts.append([list(c) for c in itertools.combinations(places, int(response[places].sum()))])
+    for chosen in itertools.product(*parts):
+        arranged = np.zeros_like(response)
+        arranged[list(itertools.chain.from_iterable(chosen))] = 1
+        yield arranged
 
 
 def max_null(permuted: npt.ArrayLike) -> Numbers:
@@ -288,11 +285,6 @@ def max_t_p(observed: npt.ArrayLike, permuted: npt.ArrayLike) -> Numbers:
         raise InputError(f"expected (models,) and (m, models); found {values.shape} and {null.shape}")
     highest = max_null(null)
     return np.array([permutation_p(float(value), highest) for value in values])
-
-
-def _check_size(patients: int, responders: int) -> None:
-    if not 0 <= responders <= patients:
-        raise InputError(f"expected 0 to {patients} responders among {patients} patients; found {responders}")
 
 
 def _complete(values: npt.ArrayLike) -> Numbers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from trastuz_ml.errors import InputError
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.files import require_free
 
-FORMAT = 2
+FORMAT = 3
 _TABLES: dict[str, schema.Table] = {
     "findings": schema.FINDINGS,
     "out_of_fold": schema.OUT_OF_FOLD,
@@ -29,7 +29,7 @@ _TABLES: dict[str, schema.Table] = {
     "contributions": schema.CONTRIBUTIONS,
     "explained": schema.EXPLAINED,
     "gene_contributions": schema.GENE_CONTRIBUTIONS,
-    "watched": schema.WATCHED,
+    "associations": schema.ASSOCIATIONS,
     "permuted": schema.PERMUTED,
     "chance": schema.CHANCE,
     "stratum_scores": schema.STRATUM_SCORES,
@@ -37,6 +37,10 @@ _TABLES: dict[str, schema.Table] = {
     "learning_curve": schema.LEARNING_CURVE,
     "optimism": schema.OPTIMISM,
     "influence": schema.INFLUENCE,
+    "set_contributions": schema.SET_CONTRIBUTIONS,
+    "agreement": schema.AGREEMENT,
+    "silenced": schema.SILENCED,
+    "genes_by_chance": schema.GENES_BY_CHANCE,
 }
 
 
@@ -61,13 +65,20 @@ class Run:
     matrix : GeneMatrix
         The features, three-state.
     findings, out_of_fold, choices, inner_errors, scores, comparisons, contributions, explained, \
-gene_contributions, watched : pandas.DataFrame
+gene_contributions, associations : pandas.DataFrame
         Tables as declared in :mod:`trastuz_ml.schema`.
-    permuted, chance, stratum_scores, decisions, learning_curve, optimism, influence : pandas.DataFrame
+    permuted, chance, stratum_scores, decisions, learning_curve, optimism, influence, set_contributions, \
+agreement, silenced, genes_by_chance : pandas.DataFrame
         The same; without rows where the experiment did not ask for them, or the patients do not allow them.
     plan : mapping
         The split plan as :meth:`trastuz_ml.learn.folds.SplitPlan.as_json` gives it, with real identifiers: for
         another experiment to be validated on the same folds.
+    features : sequence of mapping
+        The columns of the design that are no genes, as plain JSON values: ``name``, ``block``, ``kind``,
+        ``levels`` and ``counts`` of :class:`trastuz_ml.learn.design.Feature`. With ``inputs`` and ``matrix`` the
+        design can be laid out again (:func:`trastuz_ml.experiment.saved.design_of`).
+    inputs : pandas.DataFrame
+        ``patient`` with its real identifier, and the values of those columns in their order, float32.
     """
 
     name: str
@@ -85,7 +96,7 @@ gene_contributions, watched : pandas.DataFrame
     contributions: pd.DataFrame
     explained: pd.DataFrame
     gene_contributions: pd.DataFrame
-    watched: pd.DataFrame
+    associations: pd.DataFrame
     permuted: pd.DataFrame = field(default_factory=partial(schema.empty, schema.PERMUTED))
     chance: pd.DataFrame = field(default_factory=partial(schema.empty, schema.CHANCE))
     stratum_scores: pd.DataFrame = field(default_factory=partial(schema.empty, schema.STRATUM_SCORES))
@@ -93,13 +104,27 @@ gene_contributions, watched : pandas.DataFrame
     learning_curve: pd.DataFrame = field(default_factory=partial(schema.empty, schema.LEARNING_CURVE))
     optimism: pd.DataFrame = field(default_factory=partial(schema.empty, schema.OPTIMISM))
     influence: pd.DataFrame = field(default_factory=partial(schema.empty, schema.INFLUENCE))
+    set_contributions: pd.DataFrame = field(default_factory=partial(schema.empty, schema.SET_CONTRIBUTIONS))
+    agreement: pd.DataFrame = field(default_factory=partial(schema.empty, schema.AGREEMENT))
+    silenced: pd.DataFrame = field(default_factory=partial(schema.empty, schema.SILENCED))
+    genes_by_chance: pd.DataFrame = field(default_factory=partial(schema.empty, schema.GENES_BY_CHANCE))
     plan: Mapping[str, Any] = field(default_factory=dict)
+    features: Sequence[Mapping[str, Any]] = ()
+    inputs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"patient": pd.Series(dtype="str")}))
     folder: Path | None = field(default=None)
 
     @property
     def models(self) -> list[str]:
         """Catalogue names of the models, in the order of the experiment; ``chosen`` first."""
         return list(dict.fromkeys(self.out_of_fold["model"]))
+
+    @property
+    def watched(self) -> pd.DataFrame:
+        """Associations of the genes that were declared before fitting, in the order of the declaration."""
+        declared = {str(gene): place for place, gene in enumerate(self.configuration.get("watch", ()))}
+        rows = self.associations[self.associations["watched"].fillna(False).astype(bool)]
+        order = rows["gene"].map(lambda gene: declared.get(str(gene), len(declared))).to_numpy()
+        return rows.iloc[order.argsort(kind="stable")].reset_index(drop=True)
 
     def save(self, folder: Path, *, force: bool = False) -> None:
         """Write the run to a folder; it appears complete or not at all.
@@ -125,6 +150,7 @@ gene_contributions, watched : pandas.DataFrame
         self.scores.to_csv(partial / "scores.tsv", sep="\t", index=False, lineterminator="\n")
         self.findings.to_csv(partial / "findings.tsv", sep="\t", index=False, lineterminator="\n")
         self.patients.to_parquet(partial / "patients.parquet", index=False)
+        self.inputs.to_parquet(partial / "inputs.parquet", index=False)
         self.matrix.save(partial / "matrix.parquet")
         about = {
             "format": FORMAT,
@@ -133,7 +159,8 @@ gene_contributions, watched : pandas.DataFrame
             "configuration": self.configuration,
             "provenance": self.provenance,
         }
-        (partial / "plan.json").write_text(json.dumps(self.plan, ensure_ascii=False), encoding="utf-8")
+        for name, content in (("plan", self.plan), ("features", list(self.features))):
+            (partial / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         (partial / "run.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -161,10 +188,14 @@ gene_contributions, watched : pandas.DataFrame
                 for name, table in _TABLES.items()
             }
             patients = pd.read_parquet(path / "patients.parquet")
-            plan = json.loads((path / "plan.json").read_text(encoding="utf-8"))
+            inputs = pd.read_parquet(path / "inputs.parquet")
+            plan, features = (
+                json.loads((path / f"{name}.json").read_text(encoding="utf-8")) for name in ("plan", "features")
+            )
             return cls(
                 about["name"], about["simulated"], about["configuration"], about["provenance"], patients,
-                GeneMatrix.load(path / "matrix.parquet"), **tables, plan=plan, folder=path,
+                GeneMatrix.load(path / "matrix.parquet"), **tables, plan=plan, features=features,
+                inputs=inputs, folder=path,
             )  # fmt: skip
         except (OSError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):

@@ -26,9 +26,14 @@ UNLISTED = "P-unlisted"
 # An identifier of three characters or fewer cannot be told from an ordinary word or number of a sentence.
 SHORTEST_SOUGHT = 4
 _SOURCES_AS_TAGS = 20
-_PLAIN_TABLES = ("choices", "scores", "comparisons", "gene_contributions", "watched")
+_PLAIN_TABLES = ("choices", "scores", "comparisons", "gene_contributions", "associations")
 # Tables without patients that are there where the experiment asked for them.
-_ASKED_FOR = ("permuted", "chance", "stratum_scores", "decisions", "learning_curve", "optimism")
+_ASKED_FOR = (
+    "permuted", "chance", "stratum_scores", "decisions", "learning_curve", "optimism", "set_contributions",
+    "agreement", "genes_by_chance",
+)  # fmt: skip
+# Genes with the smallest p whose associations go along with those of the watched ones.
+LEADING_ASSOCIATIONS = 100
 # Settings that are paths whatever they look like.
 _PATH_KEYS = frozenset({"data", "file", "files"})
 
@@ -111,7 +116,8 @@ def items_of(run: Run, names: Mapping[str, str], *, report: Path | None) -> Iter
     -----
     Findings go without place and message, which may name patients outside the cohort. Contributions go as
     summaries over patients: one row a patient and gene would be the training data itself. The influence of each
-    patient and the split plan stay: they are about identified people. Configuration and
+    patient, in-silico silencing and the split plan stay: they are about identified people. Of the associations go
+    those of the watched genes and of the hundred genes with the smallest p. Configuration and
     names of sources lose folders, and identifiers of at least four characters in them are replaced.
     """
     names = dict(names)
@@ -237,8 +243,9 @@ def _tables(run: Run, names: Mapping[str, str]) -> Iterator[TableItem]:
     if in_pairs(run.out_of_fold):
         hidden, choices = _with_numbers_of_their_own(hidden, choices)
     yield TableItem("out_of_fold", hidden)
+    smaller = {"choices": choices, "associations": _leading(run.associations)}
     for name in _PLAIN_TABLES:
-        yield TableItem(name, choices if name == "choices" else getattr(run, name))
+        yield TableItem(name, smaller[name] if name in smaller else getattr(run, name))
     for name in _ASKED_FOR:
         if len(table := getattr(run, name)):
             yield TableItem(name, table)
@@ -246,6 +253,12 @@ def _tables(run: Run, names: Mapping[str, str]) -> Iterator[TableItem]:
     yield TableItem("findings", counts)
     yield TableItem("contributions", _summary(run.contributions))
     yield TableItem("sources", _sources(run, names))
+
+
+def _leading(associations: pd.DataFrame) -> pd.DataFrame:
+    """Return the associations of the watched genes and of those with the smallest p, in the order of the run."""
+    smallest = associations["p"].rank(method="first") <= LEADING_ASSOCIATIONS
+    return associations[smallest | associations["watched"].fillna(False).astype(bool)].reset_index(drop=True)
 
 
 def _pseudonymous(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, takewhile
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from trastuz_ml.calls.tables.header_words import ENTREZ, Layout, find_columns, n
 from trastuz_ml.calls.tables.joined import Joined
 from trastuz_ml.calls.tables.rows import Calls, calls_of_rows, column_types, effect_of_word
 from trastuz_ml.calls.tables.study_folder import mutation_files as mutation_files
-from trastuz_ml.calls.tables.text_lines import lacks_last_line_end, line_blocks
+from trastuz_ml.calls.tables.text_lines import lacks_last_line_end
 from trastuz_ml.calls.tables.text_table import WORDS, LineError, RowError, Rows, open_text_table, parse_block
 from trastuz_ml.calls.tables.workbook import is_workbook, read_sheet
 from trastuz_ml.errors import InputError
@@ -250,12 +250,3 @@ def _one_build(path: Path, words: frozenset[str]) -> str | None:
             "them; lift the rows of one build over first."
         )
     return next(iter(distinct), None)
-
-
-def says_simulated(path: str | Path) -> bool:
-    """Return whether the comment lines before a MAF's header say that its patients are simulated."""
-    path = Path(path)
-    if is_workbook(path):
-        return False
-    lines = (line for block in line_blocks(path) for line in block.split(b"\n"))
-    return any(b"SIMULATED" in line for line in takewhile(lambda line: line.startswith(b"#"), lines))
