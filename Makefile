@@ -46,19 +46,22 @@ browser:
 		apt-get -qq update >/dev/null && apt-get -qq install -y chromium >/dev/null || echo "Chromium could not be installed; its test will be skipped."; \
 	else echo "No Chromium and no right to install it: its test will be skipped."; fi
 
-bench: $(READY)  ## measure start-up, reading and fitting beside other ways (25 minutes, 5 GB of disk); prints it
+bench: $(READY)  ## measure start-up, reading, fitting and explaining beside other ways (40 minutes, 5 GB of disk); prints it
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/reading.py
 	@$(BIN)/python benchmarks/gene_screen.py
 	@$(BIN)/python benchmarks/linear_models.py
 	@$(BIN)/python benchmarks/tree_models.py
 	@$(BIN)/python benchmarks/svm.py
+	@$(BIN)/python benchmarks/contributions.py
+	@$(BIN)/python benchmarks/panels_by_chance.py
 
 bench-truth: $(READY)  ## do the statistics say what they should, in cohorts with known truth? (hours); prints it
 	@$(BIN)/python benchmarks/known_truth.py null --cohorts 1000
 	@$(BIN)/python benchmarks/known_truth.py intervals --cohorts 1000
 	@$(BIN)/python benchmarks/known_truth.py pairs --cohorts 1000
 	@$(BIN)/python benchmarks/known_truth.py added-value --cohorts 1000
+	@$(BIN)/python benchmarks/gene_truth.py --cohorts 1000
 
 bench-transneo: $(READY)  ## permutations, tracking and the authors' tables on the published cohort (20 minutes); prints it
 	@$(BIN)/python benchmarks/permutation.py

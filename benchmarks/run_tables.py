@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from trastuz_ml.errors import ConfigurationError
+from trastuz_ml.explain.certificate import Certificate
+from trastuz_ml.report.certificates import certificates_of
 from trastuz_ml.store.run_folder import Run
 
 SCORES = ("AUROC", "Brier score", "calibration intercept", "calibration slope", "MCC")
@@ -15,7 +18,9 @@ THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def number(value: float, digits: int = 2) -> str:
-    return "–" if pd.isna(value) else f"{value:.{digits}f}"
+    if pd.isna(value):
+        return "–"
+    return "∞" if value == float("inf") else f"{value:.{digits}f}"
 
 
 def ranged(value: float, low: float, high: float, digits: int = 2) -> str:
@@ -80,6 +85,61 @@ def benefit_rows(run: Run) -> Iterable[list[str]]:
         yield [f"{at}", number(everybody, 3), *cells]
 
 
+def certificate_row(certificate: Certificate) -> list[str]:
+    found = certificate.association
+    carriers, covered = int(found["carriers"]), int(found["covered"])
+    others = int(found["responders"]) - int(found["carriers_responding"])
+    return [
+        certificate.gene,
+        certificate.verdict,
+        f"{int(found['carriers_responding'])} of {carriers}",
+        f"{others} of {covered - carriers}",
+        ranged(found["odds_ratio"], found["low"], found["high"]),
+        p_value(found["p"]) if not pd.isna(found["p"]) else "–",
+        ranged(found["adjusted_odds_ratio"], found["adjusted_low"], found["adjusted_high"]),
+        p_value(found["adjusted_p"]) if not pd.isna(found["adjusted_p"]) else "–",
+        number(found["adjusted_q"]),
+    ]
+
+
+def moved_rows(certificates: Iterable[Certificate]) -> Iterable[list[str]]:
+    for certificate in certificates:
+        used = certificate.contributions
+        for row in used[used["folds_used"] > 0].itertuples():
+            agreeing = "–" if pd.isna(row.sign_agreement) else f"{100 * row.sign_agreement:.0f} %"
+            cell = ranged(row.when_mutated, row.when_mutated_low, row.when_mutated_high, 3)
+            yield [certificate.gene, row.model, f"{cell} {row.scale}", agreeing]
+
+
+def say_genes(run: Run) -> None:
+    """Print what the program says of the genes declared before fitting; what it says of each model as a table."""
+    try:
+        certificates = certificates_of(run)
+    except ConfigurationError:  # no model sees genes
+        return
+    if not certificates:
+        return
+    print("\nGenes declared before fitting:\n")
+    adjusted = next(
+        (str(c.association["adjusted_for"]) for c in certificates if c.association["adjusted_for"]), ""
+    )
+    header = [
+        "gene", "verdict", "carriers responding", "others responding", "odds ratio of response", "Fisher p",
+        "adjusted odds ratio", "adjusted p", "q",
+    ]  # fmt: skip
+    print(table(header, map(certificate_row, certificates)))
+    if adjusted:
+        print(f"\nAdjusted for {adjusted}; q: adjusted p among all genes that can be tested.")
+    for certificate in certificates:
+        print(f"\n**{certificate.gene}: {certificate.verdict}.** {certificate.why}\n")
+        models = ("It moves no held-out", *(f"{name} " for name in certificate.contributions["model"]))
+        print("\n".join(f"- {said}" for said in certificate.sentences if not said.startswith(models)))
+    moved = list(moved_rows(certificates))
+    if moved:
+        print("\nHeld-out contributions (SHAP) of the models that use these genes:\n")
+        print(table(["gene", "model", "mean over carriers (over repeats)", "folds with that sign"], moved))
+
+
 def say(run: Run) -> None:
     print(
         f"\n## {run.name}\n\n{len(run.patients)} patients, {int(run.patients['response'].sum())} responders; ",
@@ -105,6 +165,7 @@ def say(run: Run) -> None:
     print("\nOptimism, step by step:\n")
     rows = ([r.step, r.model, number(r.auroc)] for r in ledger.itertuples())
     print(table(["what was done", "model", "AUROC"], rows))
+    say_genes(run)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_steadiness__ranks_are_those_of_each_repeat(rows):
     sizes = np.array([[1.2 / 4, 1.0 / 4, 0.8 / 3], [0.9 / 4, 0.2 / 4, 0.4 / 3]])
     by_repeat = [rankdata(-s) for s in sizes]
     for k, gene in enumerate("ABC"):
-        assert rows.loc[gene, "rank"] == rankdata(-sizes.mean(axis=0))[k]
+        assert rows.loc[gene, "rank"] == pytest.approx(np.mean([r[k] for r in by_repeat]))
         assert rows.loc[gene, "rank_low"] == min(r[k] for r in by_repeat)
         assert rows.loc[gene, "rank_high"] == max(r[k] for r in by_repeat)
 
@@ -130,7 +130,7 @@ def test_identical_genes__two_copies_of_the_telling_gene_lead_together(found):
     design, inspected = found
     rows = contribution_tables(inspected, design)[1].query("model == @MODEL").set_index("feature")
     assert rows.loc["G000", "alike"] == "G003"
-    assert rows.loc["G000", "rank"] == rows.loc["G003", "rank"] == 1
+    assert rows.loc["G000", "rank"] == rows.loc["G003", "rank"] == rows["rank"].min() < 2
     assert rows.loc["G000", "rank_low"] <= rows.loc["G000", "rank"] <= rows.loc["G000", "rank_high"]
 
 

@@ -12,15 +12,20 @@ from trastuz_ml.store.run_folder import Run
 
 MODELS = ("l2-logistic:both", "random-forest:both")
 EXPORTED = "elastic-net:both"
+LEVELS: dict[str, list[str]] = {"er_status": ["NEG", "POS"], "t_stage": ["T1", "T2", "T3", "T4"]}
 
 
 def contributions(features: dict[str, str], patients: list[str], model: str, seed: int = 5) -> pd.DataFrame:
-    """Return contributions of features (name to block); genes are mutated, intact or not covered."""
+    """Return contributions of features (name to block): genes in three states, levels by their place, numbers."""
     rng, rows = np.random.default_rng(seed), []
     for feature, block in features.items():
         if block == schema.GENE:
             values = rng.choice([0.0, 1.0, np.nan], len(patients), p=[0.6, 0.25, 0.15])
             parts = np.where(np.isnan(values), -0.02, np.where(values > 0, -0.4, 0.1))
+        elif feature in LEVELS:
+            values = rng.integers(0, len(LEVELS[feature]), len(patients)).astype(float)
+            values[1] = np.nan
+            parts = np.nan_to_num(values, nan=0.5) / 20
         else:
             values = rng.normal(50, 9, len(patients)).round()
             values[0] = np.nan
@@ -95,9 +100,10 @@ def by_chance(observed: int = 18) -> pd.DataFrame:
 
 
 def with_genes(run: Run, *names: str) -> Run:
-    """Return the run with every table about genes; ``names`` are further genes that lead."""
+    """Return the run with every table about genes; ``names`` are further genes that lead, and levels of ER."""
     patients = [str(patient) for patient in run.patients["patient"]]
-    features = {**dict.fromkeys(["ANKRD44", *names, "TP53"], schema.GENE), "age": schema.COVARIATE}
+    features = {**dict.fromkeys(["ANKRD44", *names, "TP53"], schema.GENE), "age": schema.COVARIATE,
+                **dict.fromkeys(LEVELS, schema.COVARIATE)}  # fmt: skip
     parts = contributions(features, patients, EXPORTED)
     total = parts.groupby("patient")["contribution"].sum()
     explained = pd.DataFrame(
@@ -128,4 +134,17 @@ def with_genes(run: Run, *names: str) -> Run:
         ),
         silenced=pd.concat([silenced(gene, patients) for gene in (*names, "ANKRD44")], ignore_index=True),
         genes_by_chance=by_chance(),
+        features=[
+            {"name": "age", "block": schema.COVARIATE, "kind": "number", "levels": [], "counts": []},
+            *(
+                {
+                    "name": name,
+                    "block": schema.COVARIATE,
+                    "counts": [],
+                    "kind": "category" if name == "er_status" else "number",
+                    "levels": [*levels[: len(levels) - len(names)], *names] if name == "er_status" else levels,
+                }
+                for name, levels in LEVELS.items()
+            ),
+        ],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -25,8 +26,9 @@ from trastuz_ml.report.gene_evidence import (
     certificates_content,
     silencing_content,
 )
-from trastuz_ml.report.gene_patients import features_shown, model_shown
+from trastuz_ml.report.gene_patients import features_shown, levels_shown, model_shown
 from trastuz_ml.report.html import compare, figures_of
+from trastuz_ml.report.privacy import Pseudonyms, pseudonyms_of
 from trastuz_ml.store.run_folder import Run
 
 Make = Callable[..., Run]
@@ -96,9 +98,23 @@ def test_associations__watched_genes_come_first_then_the_smallest_p() -> None:
 
 def test_associations__untestable_genes_are_counted_and_only_shown_when_watched() -> None:
     found = associations_content(associations(["ANKRD44", "A", "PPM1D"], watched=("ANKRD44",)))
-    assert (found["tested"], found["untested"]) == (2, 1)
+    assert (found["genes"], found["tested"], found["drawn"]) == (3, 2, 2)
     assert [row["gene"] for row in found["rows"]] == ["ANKRD44", "A"]
     assert found["rows"][1]["odds_ratio"] == "inf"
+
+
+def test_associations__a_gene_no_outcome_of_which_could_reach_p_005_is_drawn_and_not_called_tested(
+    run: Run, pseudonyms: Names
+) -> None:
+    table = run.associations.copy()
+    table.loc[table["gene"].str.startswith("G"), ["q", "adjusted_q"]] = np.nan
+    few = replace(run, associations=table)
+    section = content_of([few], pseudonyms(few))["runs"][0]
+    found = section["genes"]["associations"]
+    tested = int(table["adjusted_q"].notna().sum())
+    assert (found["genes"], found["tested"], found["drawn"]) == (len(table), tested, len(table) - 1)
+    caption = figures_of(section, "r1")["volcano"][0]["caption"]
+    assert caption.startswith(f"{len(table) - 1} genes, {tested} of which could reach p 0.05")
 
 
 def test_certificates__ankrd44_leads_and_each_verdict_has_a_mark_and_a_word() -> None:
@@ -146,6 +162,33 @@ def test_patients__states_are_those_of_the_contributions(run: Run, genes: dict, 
     assert feature["values"] == [None if np.isnan(v) else v for v in known["value"]]
     assert feature["contributions"] == pytest.approx(known["contribution"].to_list(), abs=1e-5)
     assert None in feature["values"]
+
+
+def test_patients__levels_are_given_with_features_and_steps(genes: dict) -> None:
+    of_features = {feature["feature"]: feature["levels"] for feature in genes["patients"]["features"]}
+    assert of_features["er_status"] == ["NEG", "POS"]
+    assert of_features["age"] == of_features["ANKRD44"] == []
+    steps = genes["patients"]["waterfalls"][0]["steps"]
+    assert dict(zip(steps["feature"], steps["levels"], strict=True))["t_stage"] == ["T1", "T2", "T3", "T4"]
+
+
+def test_levels__that_may_name_a_patient_are_shown_by_place_and_a_stage_is_none(
+    run: Run, pseudonyms: Names
+) -> None:
+    patient = str(run.patients["patient"].iloc[0])
+    site = {"name": "site", "block": "covariate", "kind": "category", "levels": [patient, "Oslo"], "counts": []}
+    held = replace(run, features=[site, *run.features])
+    stages = Pseudonyms(pseudonyms(run), frozenset({"T4"}), frozenset({"PATIENT-9", "T9"}))
+    assert levels_shown(held, pseudonyms_of([held], pseudonyms(run)))["site"] == ["level 1", "Oslo"]
+    assert levels_shown(held, stages)["t_stage"] == ["T1", "T2", "T3", "level 4"]
+
+
+def test_figures__no_category_is_shown_by_its_code(run: Run, pseudonyms: Names) -> None:
+    drawn = figures_of(content_of([run], pseudonyms(run))["runs"][0], "r1")
+    pages = "".join(panel["svg"] for kind in ("beeswarm", "dependence", "waterfall") for panel in drawn[kind])
+    assert not re.search(r"(er_status|t_stage) \d", pages)
+    assert "er_status POS" in pages or "er_status NEG" in pages
+    assert "● T3, T4 ○ T1, T2" in pages
 
 
 def test_patients__what_a_gap_contributes_is_said_only_where_there_is_one(
@@ -213,6 +256,15 @@ def test_page__has_every_heading_and_the_verdict_as_a_word(page: str) -> None:
                     "In-silico silencing", "Genes by chance", f"Contributions in {EXPORTED}"):  # fmt: skip
         assert heading in text
     assert any(f"{mark} {verdict}" in " ".join(text.split()) for verdict, mark in MARKS.items())
+
+
+def test_page__says_how_many_genes_are_tested_and_what_the_verdict_is(page: str, genes: dict) -> None:
+    text, found = " ".join(Tags(page).text.split()), genes["associations"]
+    assert (
+        f"over {found['tested']} of {found['genes']} genes: with the carriers that the other genes have, "
+        "no outcome could reach p 0.05" in text
+    )
+    assert "The verdict is that of the certificate below, by the adjusted p." in text
 
 
 def test_page__holds_no_identifier_in_any_byte(page: str) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from report.gene_runs import MODELS, associations, by_chance, contributions, gene_contributions, silenced
+from report.gene_runs import LEVELS, MODELS, associations, by_chance, contributions, gene_contributions, silenced
 from trastuz_ml.report import gene_evidence_figures as evidence
 from trastuz_ml.report import gene_figures as figures
+from trastuz_ml.report import gene_waterfall as waterfalls
 
 EVIL = "<img src=x onerror=alert(1)>"
 PATIENTS = [f"P{i}" for i in range(60)]
@@ -35,7 +36,16 @@ def draw_dependence(gene: str = "ANKRD44") -> str:
 
 def draw_waterfall(gene: str = "ANKRD44") -> str:
     one = rows({gene: "gene", **{f"G{i}": "gene" for i in range(14)}}).query("patient == 'P7'")
-    return figures.waterfall(one, -1.0, -1.0 + one["contribution"].sum(), "log-odds", "Kx7")
+    return waterfalls.waterfall(one, -1.0, -1.0 + one["contribution"].sum(), "log-odds", "Kx7")
+
+
+def draw_levels(level: str = "POS") -> str:
+    return figures.dependence(rows({"er_status": "covariate"}), RESPONSE, "m", "log-odds", levels=["NEG", level])
+
+
+def draw_swarm_of_levels(level: str = "POS") -> str:
+    frame = rows({"age": "covariate", "er_status": "covariate"})
+    return figures.beeswarm(frame, "m", "log-odds", levels={"er_status": ["NEG", level]})
 
 
 def draw_stability(gene: str = "ANKRD44") -> str:
@@ -56,7 +66,8 @@ def draw_chance(words: str = "ANKRD44") -> str:
 
 DRAWN: dict[str, Callable[..., str]] = {
     "beeswarm": draw_beeswarm, "dependence": draw_dependence, "waterfall": draw_waterfall,
-    "stability": draw_stability, "volcano": draw_volcano, "silencing": draw_silencing, "chance": draw_chance,
+    "levels": draw_levels, "swarm of levels": draw_swarm_of_levels, "stability": draw_stability,
+    "volcano": draw_volcano, "silencing": draw_silencing, "chance": draw_chance,
 }  # fmt: skip
 
 
@@ -175,6 +186,71 @@ def test_dependence__a_covariate_without_a_value_stands_apart() -> None:
     assert "(1 patient, 1 responding)" in said(svg)
 
 
+def test_beeswarm__says_which_levels_are_filled_and_which_are_open() -> None:
+    frame = rows({"er_status": "covariate", "t_stage": "covariate"})
+    svg = figures.beeswarm(frame, "m", "log-odds", levels=LEVELS)
+    assert {"● POS ○ NEG", "● T3, T4 ○ T1, T2"} <= set(written(svg))
+    assert not any("mean" in text for text in written(svg))
+    filled, open_ = (strokes(marks(svg)[name]) for name in ("above", "below"))
+    assert filled + open_ <= (frame["value"] > 0).sum() + (frame["value"] == 0).sum()
+
+
+def test_beeswarm__words_give_each_level_with_its_patients() -> None:
+    frame = rows({"er_status": "covariate", "age": "covariate"})
+    words = said(figures.beeswarm(frame, "m", "log-odds", levels=LEVELS))
+    of_er = frame[frame["feature"] == "er_status"]["value"]
+    assert re.search(rf"er_status: NEG in {(of_er == 0).sum()} \(.*, POS in {(of_er == 1).sum()} \(", words)
+    assert "missing in 1" in words
+    assert "age: above its mean in" in words
+
+
+def test_beeswarm__a_number_beside_levels_is_called_a_number() -> None:
+    assert "a number above its mean" in written(draw_swarm_of_levels())
+    assert "a number above its mean" not in written(figures.beeswarm(rows({"age": "covariate"}), "m", "log-odds"))
+
+
+def test_dependence__levels_have_a_column_each_and_the_unknown_one() -> None:
+    frame = rows({"t_stage": "covariate"})
+    svg = figures.dependence(frame, RESPONSE, "m", "log-odds", levels=LEVELS["t_stage"])
+    texts = written(svg)
+    place = texts.index("T1")
+    assert [texts[place + 2 * i] for i in range(5)] == [*LEVELS["t_stage"], "missing"]
+    counted = [*(int((frame["value"] == i).sum()) for i in range(4)), 1]
+    assert [texts[place + 2 * i + 1] for i in range(5)] == [str(n) for n in counted]
+    second = frame.loc[frame["value"] == 1]
+    responding = RESPONSE[second["patient"]].sum()
+    assert f"T2 +{second['contribution'].mean():.3f} ({len(second)} patients, {responding} responding)" in said(
+        svg
+    )
+
+
+def test_dependence__of_many_levels_the_rare_ones_stand_together_and_are_all_said() -> None:
+    frame = rows({"t_stage": "covariate"}).assign(
+        value=[*([0.0] * 30), *([1.0] * 10), *range(2, 12), *([np.nan] * 10)]
+    )
+    svg = figures.dependence(frame, RESPONSE, "m", "log-odds", levels=[f"kind {i}" for i in range(12)])
+    texts = written(svg)
+    assert [text for text in texts if text.startswith("kind")] == [f"kind {i}" for i in range(5)]
+    assert texts[texts.index("others") + 1] == "7"
+    assert all(f"kind {i} " in said(svg) for i in range(12))
+
+
+def test_waterfall__a_category_is_named_by_its_level() -> None:
+    one = pd.DataFrame(
+        {"feature": ["er_status", "t_stage", "age", "her2"], "block": "covariate",
+         "value": [0.0, 2.0, 61.0, np.nan], "contribution": [0.2, -0.1, 0.3, 0.05]}
+    )  # fmt: skip
+    levels = {**LEVELS, "age": [], "her2": ["NEG", "POS"]}
+    svg = waterfalls.waterfall(one, 0.0, 0.45, "log-odds", "Kx", levels=levels)
+    assert {"er_status NEG", "t_stage T3", "age 61", "her2 missing"} <= set(written(svg))
+    assert "er_status NEG +0.200" in said(svg)
+
+
+def test_waterfall__a_gene_with_the_name_of_a_category_keeps_its_state() -> None:
+    one = pd.DataFrame({"feature": ["ERBB2"], "block": ["gene"], "value": [1.0], "contribution": [0.2]})
+    assert waterfalls.waterfall_steps(one, {"ERBB2": ["NEG", "POS"]})["text"].tolist() == ["ERBB2 mutated"]
+
+
 def test_waterfall__goes_from_base_to_output_with_the_rest_as_one_step() -> None:
     texts = written(draw_waterfall())
     assert "other 6 features" in texts
@@ -186,7 +262,7 @@ def test_waterfall__a_gene_that_is_not_covered_is_named_so_and_hatched() -> None
         {"feature": ["A", "B", "age"], "block": ["gene", "gene", "covariate"], "value": [np.nan, 0.0, 61.0],
          "contribution": [0.2, -0.1, 0.3]}
     )  # fmt: skip
-    svg = figures.waterfall(one, 0.0, 0.4, "log-odds", "Kx")
+    svg = waterfalls.waterfall(one, 0.0, 0.4, "log-odds", "Kx")
     assert {"A not covered", "B not mutated", "age 61"} <= set(written(svg))
     assert marks(svg)["step-not-covered"].attrib["fill"].startswith("url(#")
     assert marks(svg)["step"].attrib["fill"].startswith("var(")
@@ -194,7 +270,7 @@ def test_waterfall__a_gene_that_is_not_covered_is_named_so_and_hatched() -> None
 
 def test_waterfall__a_patient_whom_nothing_moves_is_drawn() -> None:
     nothing = rows({"A": "gene"}).query("patient == 'P1'").assign(contribution=0.0)
-    assert "From base −1.000 to output −1.000" in said(figures.waterfall(nothing, -1.0, -1.0, "log-odds", "Kx"))
+    assert "From base −1.000 to output −1.000" in said(waterfalls.waterfall(nothing, -1.0, -1.0, "log-odds", "Kx"))
 
 
 def test_stability__without_intervals_is_hollow_and_said() -> None:
@@ -216,7 +292,7 @@ def test_volcano__names_watched_and_significant_genes_and_counts_the_untestable(
     svg = evidence.volcano(associations(GENES, watched=("TTN",)))
     assert {"ANKRD44", "TTN"} <= set(written(svg))
     assert "G7" not in written(svg)
-    assert "403 genes drawn, 1 at q ≤ 0.05; 1 gene that cannot be tested left out" in said(svg)
+    assert "403 genes drawn, 1 at q ≤ 0.05; 1 gene without a p left out" in said(svg)
 
 
 def test_volcano__infinite_odds_ratios_stand_at_the_edge_and_it_is_said() -> None:

@@ -347,15 +347,15 @@ def _problems_of_models(experiment: Experiment) -> Iterator[str]:
     for name in experiment.genes.adjust or ():
         if name not in covariates:
             yield (
-                f"genes.adjust: '{name}' is no covariate{nearest(name, covariates)} "
-                f"Declared: {', '.join(covariates) or 'none'}"
+                f"genes.adjust: '{name}' is no covariate{nearest(name, covariates) or ';'} "
+                f"declared: {', '.join(covariates) or 'none'}"
             )
     for key, name in ((key, name) for key, names in strata.items() for name in names):
         if name not in covariates or covariates[name].kind == "number":
             known = [n for n, c in covariates.items() if c.kind != "number"]
             yield (
-                f"{key}: '{name}' is no covariate of kind category or ordered{nearest(name, known)} "
-                f"Declared: {', '.join(known) or 'none'}"
+                f"{key}: '{name}' is no covariate of kind category or ordered{nearest(name, known) or ';'} "
+                f"declared: {', '.join(known) or 'none'}"
             )
     permuted = [catalogue_model(name) for name in experiment.permutation.models or experiment.models]
     if experiment.permutation.added_value and not any({COVARIATE, GENE} <= set(m.blocks) for m in permuted):

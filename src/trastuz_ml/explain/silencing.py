@@ -51,6 +51,7 @@ _DEPARTURES = [
     "pair", "model", "direction", "patients", "change", "additive", "departure", "spread", "log_odds_departure",
     "log_odds_spread", "status",
 ]  # fmt: skip
+NOTHING_CHANGES = "nothing changes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,7 +301,7 @@ def summary(silenced: pd.DataFrame, status: pd.DataFrame | None = None) -> pd.Da
                 "probability": some["probability"].mean(), "change": change.mean(), "low": low, "high": high,
                 "falling": float((change < 0).mean()), "spread": some["spread"].mean(),
                 "log_odds_change": some["log_odds_change"].mean(skipna=False),
-                "status": "" if change.any() else "nothing changes",
+                "status": "" if change.any() else NOTHING_CHANGES,
             }
         )  # fmt: skip
     table = pd.DataFrame(rows, columns=_SUMMARY)
@@ -351,7 +352,8 @@ def _sentence(row: Any) -> str:
     pair, what = PAIR in row.gene, row.gene.replace(PAIR, " and ")
     outcome = "the predicted probability of response"
     if row.change == 0 and row.falling == 0:
-        return f"Turning {what} changes no prediction of this cohort's models ({row.model}): {row.status}."
+        why = "" if row.status in ("", NOTHING_CHANGES) else f": {row.status}"
+        return f"Turning {what} changes no prediction of {row.model}{why}."
     those = f"the {count(row.patients, 'patient')} in whom {'both are' if pair else 'it is'}"
     turned = f"truncated in {those} intact" if row.direction == SILENCE else f"intact in {those} mutated"
     falling = round(row.falling * row.patients)
@@ -361,6 +363,10 @@ def _sentence(row: Any) -> str:
         f"{outcome} by {_amount(row.change)} on average ({row.model}); it falls in {share} of them."
         f"{' ' + row.status + '.' if row.status else ''}"
     )
+
+
+def _departure(size: float) -> str:
+    return "less than 0.001" if abs(size) < 0.0005 else number(size, 3, signed=True)
 
 
 def _amount(change: float) -> str:
@@ -373,5 +379,5 @@ def _departure_sentence(row: Any) -> str:
     return (
         f"Together ({row.direction}) they change it by {number(row.change, 3, signed=True)}, one at a time and "
         f"added up by {number(row.additive, 3, signed=True)}: a departure from additivity of "
-        f"{number(row.departure, 3, signed=True)} ({row.model}{spread})."
+        f"{_departure(row.departure)} ({row.model}{spread})."
     )

@@ -125,8 +125,9 @@ def steadiness(items: Sequence[Inspected], design: Design, first: Places) -> Ste
     Genes that are identical in the cohort (:func:`identical_genes`) are one group. Nothing tells its members
     apart, and a model may give the weight of the group to any of them or spread it: each member keeps its own
     contribution, but ranks are ranks of groups, by the mean absolute sum of their members' contributions, and
-    each member has its group's rank. A group counts once among those ranked; groups that tie share the mean of
-    their ranks. Percentiles over repeats are missing where there is a single repeat, as in leave-pair-out plans.
+    each member has its group's rank. A group counts once among those ranked in a repeat; groups that tie share
+    the mean of their ranks, and the mean is taken over repeats. Percentiles over repeats are missing where there is
+    a single repeat, as in leave-pair-out plans.
 
     Parameters
     ----------
@@ -153,7 +154,8 @@ def steadiness(items: Sequence[Inspected], design: Design, first: Places) -> Ste
         # Members of a group are measured in the same patients.
         group_size.append(_share_of(np.abs(summed), (measured & stands)[:, by_group[starts]]))
     mean_abs, when_mutated = _with_ends(np.array(size)), _with_ends(np.array(effect))
-    ranks = [_ranks(np.mean(group_size, axis=0)), *_rank_ends(np.array([_ranks(g) for g in group_size]))]
+    ranked = np.array([_ranks(sizes) for sizes in group_size])
+    ranks = [ranked.mean(axis=0), *_rank_ends(ranked)]
     used, agreement = _over_folds(items, places, mutated, when_mutated[0])
     return Steadiness(used, mean_abs, when_mutated, agreement, np.array(ranks)[:, member_of])
 

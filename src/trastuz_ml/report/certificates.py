@@ -10,6 +10,7 @@ import pandas as pd
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.explain.certificate import Certificate, Evidence, certificate_of, in_order
 from trastuz_ml.explain.silencing import summary
+from trastuz_ml.learn.catalogue import CHOSEN
 from trastuz_ml.report.plain import plain, records
 from trastuz_ml.schema import GENE
 from trastuz_ml.store.run_folder import Run
@@ -44,6 +45,11 @@ def evidence_of(run: Run, model: str | None = None) -> Evidence:
     silenced = summary(run.silenced)
     if model is not None:
         known = list(dict.fromkeys(contributions["model"]))
+        if model == CHOSEN:
+            raise ConfigurationError(
+                f"'{CHOSEN}' is whichever model a fold picked, explained under its own name: name one of "
+                f"{', '.join(known)}."
+            )
         if model not in known:
             raise ConfigurationError(f"The run {run.name} has no model '{model}'; it has {', '.join(known)}.")
         contributions = contributions[contributions["model"] == model]

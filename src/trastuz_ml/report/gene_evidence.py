@@ -92,8 +92,8 @@ def associations_content(associations: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         ``rows`` (watched genes in the order of the table, then those with the smallest p, 20 in all),
-        ``tested`` and ``untested`` (how many genes), ``adjusted_for``, and ``dots``: columns that a volcano
-        plot needs.
+        ``genes`` (how many), ``tested`` (how many of them some outcome of which could reach p 0.05), ``drawn``
+        (how many have a p), ``adjusted_for``, and ``dots``: columns that a volcano plot needs.
     """
     drawn = volcano_rows(associations)
     order = {gene: place for place, gene in enumerate(drawn["gene"])}
@@ -105,8 +105,9 @@ def associations_content(associations: pd.DataFrame) -> dict[str, Any]:
     columns = ["gene", "watched", "odds_ratio", "p", "q", "adjusted_odds_ratio", "adjusted_p", "adjusted_q"]
     return {
         "rows": [_association(row) for row in records(associations.iloc[leading])],
-        "tested": len(drawn),
-        "untested": len(associations) - len(drawn),
+        "genes": len(associations),
+        "tested": int(associations[["q", "adjusted_q"]].notna().any(axis=1).sum()),
+        "drawn": len(drawn),
         "adjusted_for": next((text for text in adjusted if text), ""),
         "dots": {name: plain(_four(associations[name])) for name in columns},
     }

@@ -217,7 +217,7 @@ def _volcano_words(associations: pd.DataFrame, rows: pd.DataFrame, pinned: int, 
     left_out = len(associations) - len(rows)
     parts = [
         f"{count(len(rows), 'gene')} drawn, {int(rows['found'].sum())} at q ≤ {SIGNIFICANT:g}",
-        f"{count(left_out, 'gene')} that cannot be tested left out" if left_out else "",
+        f"{count(left_out, 'gene')} without a p left out" if left_out else "",
         f"{pinned} beyond an odds ratio of {2**reach:.0f} or 1/{2**reach:.0f} drawn at the edge" if pinned else "",
         said,
     ]

@@ -1,12 +1,13 @@
-"""Figures of what features contribute to single patients: beeswarm, dependence, waterfall and silencing."""
+"""Figures of what features contribute, a dot a patient: beeswarm, and contribution by value."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import PathPatch
 
 from trastuz_ml.report import canvas
 from trastuz_ml.report.canvas import ACCENT, FAINT, INK, MUTED, NEUTRAL, SMALL, label, svg, write
@@ -19,7 +20,8 @@ Array = npt.NDArray[np.float64]
 # A gene is one of the first three, anything else one of the last three: a level has no carriers.
 MUTATED, INTACT, NOT_COVERED = "mutated", "covered, not mutated", "not covered"
 ABOVE, BELOW, MISSING = "above its mean", "below its mean", "missing"
-FEATURES_DRAWN, PATIENTS_DRAWN, STEPS_DRAWN = 12, 200, 9
+FEATURES_DRAWN, PATIENTS_DRAWN, LEVELS_DRAWN = 12, 200, 6
+OTHER_LEVELS = "others"
 _WIDE = 352.0
 _ROW = 29.0
 
@@ -49,7 +51,50 @@ def states_of(values: npt.ArrayLike, *, gene: bool) -> npt.NDArray[np.str_]:
     return np.select([lacking, known > middle], [MISSING, ABOVE], BELOW)
 
 
-def beeswarm(contributions: pd.DataFrame, model: str, scale: str, *, key: str = "beeswarm") -> str:
+def level_name(value: float, levels: Sequence[str]) -> str:
+    """Return the name of the level that a value is the place of; the number of a feature without levels.
+
+    Examples
+    --------
+    >>> level_name(1.0, ["NEG", "POS"]), level_name(61.0, [])
+    ('POS', '61')
+    """
+    named = value.is_integer() and 0 <= value < len(levels)
+    return levels[int(value)] if named else f"{value:.3g}"
+
+
+def levels_of(values: npt.ArrayLike, levels: Sequence[str]) -> npt.NDArray[np.str_]:
+    """Return the name of the level of a feature in each patient, shape (n,); ``missing`` where it has none."""
+    known = np.asarray(values, dtype=float).tolist()
+    return np.array([MISSING if np.isnan(value) else level_name(value, levels) for value in known], dtype=np.str_)
+
+
+def _in_order(names: npt.NDArray[np.str_], levels: Sequence[str]) -> list[str]:
+    """Return the levels of a feature and whatever else was found, what is missing last."""
+    return [name for name in dict.fromkeys([*levels, *names.tolist()]) if name != MISSING] + [MISSING]
+
+
+def level_key(values: npt.ArrayLike, levels: Sequence[str]) -> str:
+    """Return which levels have filled dots in a beeswarm, and which open ones.
+
+    Examples
+    --------
+    >>> level_key([0, 1, 0, np.nan], ["NEG", "POS"]), level_key([0, 1, 2, 3], ["T1", "T2", "T3", "T4"])
+    ('● POS ○ NEG', '● T3, T4 ○ T1, T2')
+    """
+    states, names = states_of(values, gene=False), levels_of(values, levels)
+    sides = ((mark, set(names[states == state])) for mark, state in (("●", ABOVE), ("○", BELOW)))
+    return " ".join(
+        f"{mark} {label(', '.join(name for name in _in_order(names, levels) if name in held), 10)}"
+        for mark, held in sides
+        if held
+    )
+
+
+def beeswarm(
+    contributions: pd.DataFrame, model: str, scale: str, *,
+    levels: Mapping[str, Sequence[str]] | None = None, key: str = "beeswarm",
+) -> str:  # fmt: skip
     """Draw one model's leading features, a dot a patient at its held-out contribution.
 
     Parameters
@@ -60,6 +105,8 @@ def beeswarm(contributions: pd.DataFrame, model: str, scale: str, *, key: str = 
         are drawn, of more than 200 patients as many, evenly spread over the contributions of each state.
     model, scale : str
         Name of the model and scale of its contributions, for the words.
+    levels : mapping, optional
+        Names of the levels of each feature, no gene, whose value is the place of a level.
     key : str
         Prefix of the ids in the SVG.
 
@@ -67,27 +114,39 @@ def beeswarm(contributions: pd.DataFrame, model: str, scale: str, *, key: str = 
     -------
     str
         SVG with one path a state: mutated, covered and not mutated, not covered; above and below its mean for
-        what is no gene.
+        what is no gene. A feature with levels has these below its name, filled and open.
     """
+    of_levels = levels or {}
     rows = contributions.dropna(subset=["contribution"])
     features = list(dict.fromkeys(rows["feature"]))[:FEATURES_DRAWN]
     rows = rows[rows["feature"].isin(features)]
-    left = 18.0 + 6.3 * max((len(label(name, 17)) for name in features), default=0)
+    keys = {
+        feature: level_key(one["value"].to_numpy(dtype=float), of_levels[feature])
+        for feature, one in rows[rows["block"] != GENE].groupby("feature", sort=False)
+        if of_levels.get(feature)
+    }
+    wide = (*(6.3 * len(label(name, 17)) for name in features), *(5.2 * len(text) for text in keys.values()))
+    left = 18.0 + max(wide, default=0.0)
     axes = pixels(_WIDE, _ROW * len(features) + 76, left=left, right=12, top=4, bottom=72)
     across, up = axes.get_xlim()[1], axes.get_ylim()[1]
     low, high = _around_zero(rows["contribution"])
     drawn, said = [], []
     for place, feature in enumerate(features):
         one = rows[rows["feature"] == feature]
-        part, words = _swarm_row(one, low, high, across, up - _ROW * (place + 0.5))
+        named = of_levels[feature] if feature in keys else ()
+        part, words = _swarm_row(one, low, high, across, up - _ROW * (place + 0.5), named)
         drawn.append(part)
         said.append(f"{feature}: {words}")
-        axes.plot([0, across], [part["middle"].iloc[0]] * 2, color=FAINT, lw=1, zorder=0)
-        write(axes, 0, part["middle"].iloc[0], label(feature, 17), dx=-8, size=SMALL + 0.5, align="right")
+        middle, aside = part["middle"].iloc[0], 5 if feature in keys else 0
+        axes.plot([0, across], [middle, middle], color=FAINT, lw=1, zorder=0)
+        write(axes, 0, middle, label(feature, 17), dx=-8, dy=aside, size=SMALL + 0.5, align="right")
+        if feature in keys:
+            write(axes, 0, middle, keys[feature], dx=-8, dy=-7, size=SMALL - 1, colour=MUTED, align="right")
     _signed_scale(axes, low, high, f"contribution to {scale}")
     _draw_states(axes, pd.concat(drawn) if drawn else pd.DataFrame(columns=["x", "y", "state"]))
-    genes = bool((rows["block"] == GENE).any())
-    _state_legend(axes, genes=genes, others=bool((rows["block"] != GENE).any()), left=left)
+    of_genes = rows["block"] == GENE
+    plain = ~of_genes & ~rows["feature"].isin(keys)
+    _state_legend(axes, left, genes=bool(of_genes.any()), numbers=bool(plain.any()), named=bool(keys))
     return svg(
         axes, key=key, title=f"Held-out contributions in {model}",
         alternative=f"Patients and their mean contribution to {scale}. {'; '.join(said)}.",
@@ -95,17 +154,18 @@ def beeswarm(contributions: pd.DataFrame, model: str, scale: str, *, key: str = 
 
 
 def _swarm_row(
-    one: pd.DataFrame, low: float, high: float, across: float, middle: float
+    one: pd.DataFrame, low: float, high: float, across: float, middle: float, levels: Sequence[str]
 ) -> tuple[pd.DataFrame, str]:
     """Return the dots of one feature, and its numbers in words."""
     gene = bool(one["block"].iloc[0] == GENE)
     values = one["contribution"].to_numpy(dtype=float)
     states = states_of(one["value"].to_numpy(dtype=float), gene=gene)
     order = [MUTATED, INTACT, NOT_COVERED] if gene else [ABOVE, BELOW, MISSING]
+    names = levels_of(one["value"].to_numpy(dtype=float), levels) if levels else states
     said = ", ".join(
-        f"{state} in {int((states == state).sum())} ({number(values[states == state].mean(), 3, signed=True)})"
-        for state in order
-        if (states == state).any()
+        f"{name} in {int((names == name).sum())} ({number(values[names == name].mean(), 3, signed=True)})"
+        for name in (_in_order(names, levels) if levels else order)
+        if (names == name).any()
     )
     shown = np.concatenate([_share_of(values, states == state) for state in order])
     x = across * (values[shown] - low) / (high - low)
@@ -170,15 +230,14 @@ def _round_tick(end: float) -> float:
     return float(np.sign(end) * step * power)
 
 
-def _state_legend(axes: Axes, *, genes: bool, others: bool, left: float) -> None:
+def _state_legend(axes: Axes, left: float, *, genes: bool, numbers: bool, named: bool) -> None:
     """Draw each mark with its name below the scale, from the left edge of the sheet."""
     of_genes = ((12.0, MUTATED, MUTATED), (86.0, INTACT, INTACT), (226.0, NOT_COVERED, NOT_COVERED))
-    of_others = (
-        (12.0, ABOVE, "no gene: above its mean" if genes else ABOVE),
-        (162.0, BELOW, "below it"),
-        (226.0, MISSING, MISSING),
-    )
-    lines = [marks for marks, there in ((of_genes, genes), (of_others, others)) if there]
+    above = f"a number {ABOVE}" if genes or named else ABOVE
+    of_numbers = ((12.0, ABOVE, above), (162.0, BELOW, "below it")) if numbers else ()
+    # Levels are named beside their rows.
+    of_others = (*of_numbers, (226.0, MISSING, MISSING))
+    lines = [marks for marks, there in ((of_genes, genes), (of_others, numbers or named)) if there]
     for line, marks in enumerate(lines):
         for x, state, name in marks:
             y = -44.0 - 15.0 * line
@@ -187,8 +246,9 @@ def _state_legend(axes: Axes, *, genes: bool, others: bool, left: float) -> None
 
 
 def dependence(
-    contributions: pd.DataFrame, response: pd.Series, model: str, scale: str, *, key: str = "dependence"
-) -> str:
+    contributions: pd.DataFrame, response: pd.Series, model: str, scale: str, *, levels: Sequence[str] = (),
+    key: str = "dependence",
+) -> str:  # fmt: skip
     """Draw one feature's held-out contribution against its value, responders told apart.
 
     Parameters
@@ -200,38 +260,52 @@ def dependence(
         1 for a responder and 0 for others, by patient.
     model, scale : str
         Name of the model and scale of its contributions, for the words.
+    levels : sequence of str
+        Names of its levels, where the value is the place of a level; empty for a gene and for a number.
     key : str
         Prefix of the ids in the SVG.
 
     Returns
     -------
     str
-        SVG: a gene has a column for each of its three states, anything else a scale with a column of its own
-        for patients without a value.
+        SVG: a gene has a column for each of its three states, a feature with levels one for each level (of more
+        than 6 the commonest, and the others together), a number a scale with a column of its own for patients
+        without a value.
     """
     rows = contributions.dropna(subset=["contribution"])
     feature, gene = str(rows["feature"].iloc[0]), bool(rows["block"].iloc[0] == GENE)
     values, parts = (rows[name].to_numpy(dtype=float) for name in ("value", "contribution"))
     responds = response.reindex(rows["patient"]).to_numpy(dtype=float) == 1
-    states = states_of(values, gene=gene)
+    named = bool(levels) and not gene
+    states = levels_of(values, levels) if named else states_of(values, gene=gene)
+    order = _in_order(states, levels) if named else [MUTATED, INTACT, NOT_COVERED, ABOVE, BELOW, MISSING]
     axes = pixels(300, 236, left=58, right=8, top=8, bottom=64)
     low, high = _around_zero(rows["contribution"])
     up = axes.get_ylim()[1]
     _upright_scale(axes, low, high)
     y = up * (parts - low) / (high - low)
-    x = _columns(axes, states, y, responds) if gene else _along_value(axes, values, y, responds, feature)
+    if gene:
+        names = {NOT_COVERED: NOT_COVERED, INTACT: "not mutated", MUTATED: MUTATED}
+        x = _columns(axes, states, names, y, responds)
+    elif named:
+        shown, columns = _level_columns(states, order)
+        x = _columns(axes, shown, {name: name for name in columns}, y, responds)
+    else:
+        x = _along_value(axes, values, y, responds, feature)
     rings(axes, x[~responds], y[~responds], radius=2.3, colour=NEUTRAL, name="not-responding")
     dots(axes, x[responds], y[responds], radius=2.3, colour=ACCENT, name="responding")
     _response_legend(axes)
     write(axes, 0, up / 2, scale, dx=-48, colour=MUTED, turn=90)
     return svg(
         axes, key=key, title=f"Contribution of {feature} in {model} by its value",
-        alternative=f"Mean contribution to {scale}: {_state_means(states, parts, responds)}.",
+        alternative=f"Mean contribution to {scale}: {_state_means(states, order, parts, responds)}.",
     )  # fmt: skip
 
 
-def _state_means(states: npt.NDArray[np.str_], parts: Array, responds: npt.NDArray[np.bool_]) -> str:
-    held = {state: states == state for state in (MUTATED, INTACT, NOT_COVERED, ABOVE, BELOW, MISSING)}
+def _state_means(
+    states: npt.NDArray[np.str_], order: Sequence[str], parts: Array, responds: npt.NDArray[np.bool_]
+) -> str:
+    held = {state: states == state for state in order}
     return "; ".join(
         f"{state} {number(parts[of].mean(), 3, signed=True)} ({count(int(of.sum()), 'patient')}, "
         f"{int(responds[of].sum())} responding)"
@@ -240,20 +314,32 @@ def _state_means(states: npt.NDArray[np.str_], parts: Array, responds: npt.NDArr
     )
 
 
-def _columns(axes: Axes, states: npt.NDArray[np.str_], y: Array, responds: npt.NDArray[np.bool_]) -> Array:
-    """Return the places of the dots in the columns of the three states, and name the columns."""
-    wide = axes.get_xlim()[1]
+def _level_columns(states: npt.NDArray[np.str_], order: Sequence[str]) -> tuple[npt.NDArray[np.str_], list[str]]:
+    """Return each patient's column, and the columns: the levels, and of more than six the commonest."""
+    shown, columns = states, [name for name in order if name != MISSING]
+    if len(columns) > LEVELS_DRAWN:
+        common = sorted(columns, key=lambda name: -int((states == name).sum()))[: LEVELS_DRAWN - 1]
+        shown = np.where(np.isin(states, [*common, MISSING]), states, OTHER_LEVELS)
+        columns = [*(name for name in columns if name in common), OTHER_LEVELS]
+    return shown, [*columns, MISSING] if (states == MISSING).any() else columns
+
+
+def _columns(
+    axes: Axes, states: npt.NDArray[np.str_], names: Mapping[str, str], y: Array, responds: npt.NDArray[np.bool_]
+) -> Array:
+    """Return the places of the dots in the columns of the states, and name the columns as given."""
+    wide = axes.get_xlim()[1] / max(len(names), 1)
     x = np.zeros(len(states))
-    names = ((NOT_COVERED, "not covered"), (INTACT, "not mutated"), (MUTATED, "mutated"))
-    for place, (state, name) in enumerate(names):
+    for place, (state, name) in enumerate(names.items()):
         held = states == state
-        middle = wide * (place + 0.5) / 3
-        x[held] = middle + swarm(y[held], responds[held], step=4.2, half=wide / 6 - 6)
-        write(axes, middle, 0, name, dy=-10, colour=MUTED if held.any() else NEUTRAL)
-        write(axes, middle, 0, f"{int(held.sum())}", dy=-23, colour=MUTED if held.any() else NEUTRAL)
+        middle = wide * (place + 0.5)
+        x[held] = middle + swarm(y[held], responds[held], step=4.2, half=wide / 2 - 6)
+        colour = MUTED if held.any() else NEUTRAL
+        write(axes, middle, 0, label(name, int(wide / 5.5)), dy=-10, colour=colour)
+        write(axes, middle, 0, f"{int(held.sum())}", dy=-23, colour=colour)
         if held.any():
             mean = float(y[held].mean())
-            axes.plot([middle - wide / 8, middle + wide / 8], [mean, mean], color=INK, lw=1.2, zorder=3)
+            axes.plot([middle - wide * 0.375, middle + wide * 0.375], [mean, mean], color=INK, lw=1.2, zorder=3)
     return x
 
 
@@ -292,103 +378,3 @@ def _response_legend(axes: Axes) -> None:
     write(axes, 0, -46, "responding", dx=7, colour=MUTED, align="left")
     rings(axes, [92], [-46], radius=2.6, colour=NEUTRAL, name="not-responding-key")
     write(axes, 92, -46, "not responding", dx=7, colour=MUTED, align="left")
-
-
-def waterfall(
-    contributions: pd.DataFrame, base: float, output: float, scale: str, name: str, *, key: str = "waterfall"
-) -> str:
-    """Draw how one patient's prediction comes about, from the base to the output.
-
-    Parameters
-    ----------
-    contributions : pandas.DataFrame
-        ``feature``, ``block``, ``value`` and ``contribution`` of one model and one patient, as in
-        :data:`trastuz_ml.schema.CONTRIBUTIONS`; the leading ones are drawn, the others as their sum.
-    base, output : float
-        Output before any feature is known, and the model's output, as in :data:`trastuz_ml.schema.EXPLAINED`.
-    scale, name : str
-        Scale of the contributions, and what the patient is called (never a real identifier).
-    key : str
-        Prefix of the ids in the SVG.
-    """
-    steps = waterfall_steps(contributions)
-    ends = base + np.cumsum(steps["contribution"].to_numpy(dtype=float))
-    starts = np.concatenate([[base], ends])[:-1]
-    left = 18.0 + 6.1 * max((len(label(text, 26)) for text in steps["text"]), default=0)
-    axes = pixels(_WIDE, 22.0 * max(len(steps), 1) + 66, left=left, right=52, top=24, bottom=42)
-    wide, up = axes.get_xlim()[1], axes.get_ylim()[1]
-    known = np.concatenate([starts, ends, [base, output]])
-    low, high = float(known.min()), float(known.max())
-    reach = max(high - low, 1e-9)
-    digits = 3 if reach < 0.2 else 2
-
-    def place(value: float) -> float:
-        return wide * (value - low) / reach
-
-    for row, (step, start, end) in enumerate(zip(steps.itertuples(), starts, ends, strict=True)):
-        y = up - 22.0 * (row + 0.5)
-        _step(axes, place(start), place(end), y, covered=bool(step.covered))
-        write(axes, 0, y, label(step.text, 26), dx=-8, align="right")
-        write(axes, wide, y, number(step.contribution, digits, signed=True), dx=48, align="right", colour=MUTED)
-    axes.plot([place(base)] * 2, [0, up], color=MUTED, lw=1, zorder=0, linestyle=(0, (4, 3)))
-    axes.plot([place(output)] * 2, [0, up], color=INK, lw=1.2, zorder=0)
-    said_base = f"base {number(base, digits)}"
-    write(axes, place(base), up, said_base, dy=11, colour=MUTED, align=_side(place(base), wide))
-    write(axes, place(output), 0, f"output {number(output, digits)}", dy=-11, align=_side(place(output), wide))
-    write(axes, wide / 2, 0, scale, dy=-28, colour=MUTED)
-    said = "; ".join(f"{s.text} {number(s.contribution, 3, signed=True)}" for s in steps.itertuples())
-    return svg(
-        axes, key=key, title=f"How the prediction of patient {name} comes about",
-        alternative=f"From base {number(base, 3)} to output {number(output, 3)} in {scale}: {said}.",
-    )  # fmt: skip
-
-
-def waterfall_steps(contributions: pd.DataFrame) -> pd.DataFrame:
-    """Return the steps of a waterfall: the leading features by absolute contribution, then the others' sum.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``text`` (the feature with its state), ``contribution`` and ``covered``.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"feature": ["TP53", "TTN"], "block": "gene", "value": [1.0, np.nan],
-    ...                      "contribution": [0.3, -0.1]})
-    >>> waterfall_steps(rows)["text"].tolist()
-    ['TP53 mutated', 'TTN not covered']
-    """
-    rows = contributions.dropna(subset=["contribution"])
-    rows = rows.assign(size=rows["contribution"].abs()).sort_values(["size", "feature"], ascending=[False, True])
-    moving = rows[rows["size"] > 0]
-    shown, rest = moving.head(STEPS_DRAWN), moving.iloc[STEPS_DRAWN:]
-    steps = [
-        (_named(row.feature, row.block, float(row.value)), row.contribution, not np.isnan(float(row.value)))
-        for row in shown.itertuples()
-    ]
-    if len(rest):
-        steps.append((f"other {count(len(rest), 'feature')}", rest["contribution"].sum(), True))
-    return pd.DataFrame(steps, columns=["text", "contribution", "covered"])
-
-
-def _named(feature: str, block: str, value: float) -> str:
-    """Name a feature with its state: a gene that is not covered never reads as one that is not mutated."""
-    if block == GENE:
-        state = "not covered" if np.isnan(value) else "mutated" if value > 0 else "not mutated"
-        return f"{label(feature, 14)} {state}"
-    return f"{label(feature, 18)} {MISSING}" if np.isnan(value) else f"{label(feature, 18)} {value:.3g}"
-
-
-def _step(axes: Axes, start: float, end: float, y: float, *, covered: bool) -> None:
-    """Draw one step as a bar in the colour of its direction, hatched where the feature was not measured."""
-    colour = canvas.TOWARDS if end >= start else canvas.AGAINST
-    box = canvas.boxes([(min(start, end), y - 7, max(start, end, min(start, end) + 0.8), y + 7)])
-    shape = canvas.token(colour) if covered else {
-        "facecolor": "none", "edgecolor": colour, "hatch": "////", "linewidth": 0.9, "hatch_linewidth": 0.8,
-    }  # fmt: skip
-    axes.add_patch(PathPatch(box, gid="mark-step" if covered else "mark-step-not-covered", clip_on=False, **shape))
-
-
-def _side(x: float, wide: float) -> str:
-    """Return the alignment that keeps a text at a place inside the box."""
-    return "left" if x < wide * 0.25 else "right" if x > wide * 0.75 else "center"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trastuz_ml.report import gene_evidence_figures, gene_figures
+from trastuz_ml.report import gene_evidence_figures, gene_figures, gene_waterfall
 from trastuz_ml.report.page import Panel, panel
 from trastuz_ml.schema import GENE
 from trastuz_ml.wording import count, number, p_value
@@ -39,14 +39,14 @@ def gene_panels(genes: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
 
 
 def _volcano(associations: Mapping[str, Any], key: str) -> list[Panel]:
-    if not associations["tested"]:
+    if not associations["drawn"]:
         return []
     frame = pd.DataFrame(associations["dots"])
     columns = [name for name in frame.columns if name not in ("gene", "watched")]
     frame[columns] = frame[columns].astype(float)
     caption = (
-        f"{count(associations['tested'], 'gene')}, one dot where several fall together; watched genes are ringed "
-        "and in bold, filled in colour is q ≤ 0.05"
+        f"{count(associations['drawn'], 'gene')}, {associations['tested']:,} of which could reach p 0.05; one dot "
+        "where several fall together; watched genes are ringed and in bold, filled in colour is q ≤ 0.05"
     )
     return [panel("Association of every gene", caption, gene_evidence_figures.volcano(frame, key=key))]
 
@@ -61,8 +61,12 @@ def _beeswarm(patients: Mapping[str, Any], key: str) -> list[Panel]:
     for place, (name, features) in enumerate(kinds.items()):
         if features:
             rows = pd.concat([_of_feature(feature, patients["response"]) for feature in features])
-            drawn = gene_figures.beeswarm(rows, patients["model"], patients["scale"], key=f"{key}{place}")
-            panels.append(panel(name, f"{patients['model']}, a dot a patient", drawn))
+            levels = {feature["feature"]: feature["levels"] for feature in features if feature["levels"]}
+            drawn = gene_figures.beeswarm(
+                rows, patients["model"], patients["scale"], levels=levels, key=f"{key}{place}"
+            )
+            aside = "; ● and ○ tell levels apart" if levels else ""
+            panels.append(panel(name, f"{patients['model']}, a dot a patient{aside}", drawn))
     return panels
 
 
@@ -88,7 +92,7 @@ def _dependence(patients: Mapping[str, Any], key: str) -> list[Panel]:
             f"{patients['model']}, a dot a patient",
             gene_figures.dependence(
                 _of_feature(by_name[name], patients["response"]), response, patients["model"], patients["scale"],
-                key=f"{key}{place}",
+                levels=by_name[name]["levels"], key=f"{key}{place}",
             ),
         )
         for place, name in enumerate(patients["dependence"])
@@ -99,9 +103,11 @@ def _waterfalls(patients: Mapping[str, Any], key: str) -> list[Panel]:
     panels = []
     for place, one in enumerate(patients["waterfalls"]):
         steps = pd.DataFrame(one["steps"]).astype({"value": float, "contribution": float})
-        drawn = gene_figures.waterfall(
-            steps, one["base"], one["output"], patients["scale"], one["patient"], key=f"{key}{place}"
-        )
+        levels = dict(zip(steps["feature"], steps["levels"], strict=True))
+        drawn = gene_waterfall.waterfall(
+            steps, one["base"], one["output"], patients["scale"], one["patient"], levels=levels,
+            key=f"{key}{place}",
+        )  # fmt: skip
         response = "responding" if one["response"] == 1 else "not responding"
         title = f"Patient {one['patient']}: {one['which']}"
         panels.append(panel(title, f"{patients['model']}; {response}", drawn))

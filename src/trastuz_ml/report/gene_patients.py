@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,9 @@ def patients_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     -------
     dict
         ``model`` (the one that is shown, empty for none), ``why`` it, ``scale``, ``response`` (a number a patient,
-        in the order of pseudonyms), ``features`` (genes, then others: ``feature``, ``block``, and ``values`` and
-        ``contributions`` in the same order), ``gaps`` (what a gene that was not covered contributes, empty where
+        in the order of pseudonyms), ``features`` (genes, then others: ``feature``, ``block``, ``levels``, of which
+        the value is the place, empty for a number and for a gene, and ``values`` and ``contributions`` in the
+        same order), ``gaps`` (what a gene that was not covered contributes, empty where
         all were), ``dependence`` (which of them are drawn against their value) and
         ``waterfalls`` (``patient``, ``which``, ``response``, ``base``, ``output`` and ``steps``, of the patients
         with the highest and the lowest prediction).
@@ -43,6 +44,7 @@ def patients_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
             "model": "", "why": why, "scale": "", "response": [], "features": [], "gaps": "", "dependence": [],
             "waterfalls": [],
         }  # fmt: skip
+    levels = levels_shown(run, hidden)
     answered = run.patients.dropna(subset=["response"])
     ids = sorted(map(str, answered["patient"]), key=hidden.of)
     response = dict(zip(map(str, answered["patient"]), answered["response"].astype(int), strict=True))
@@ -53,10 +55,10 @@ def patients_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
         "why": why,
         "scale": str(table["scale"].iloc[0]),
         "response": [response[patient] for patient in ids],
-        "features": [_feature(rows[rows["feature"] == name], ids) for name in features],
+        "features": [_feature(rows[rows["feature"] == name], ids, levels) for name in features],
         "gaps": NOT_COVERED if rows.loc[rows["feature"].isin(genes), "value"].isna().any() else "",
         "dependence": [*watched, *leading][:DEPENDENCES_SHOWN],
-        "waterfalls": _waterfalls(run, rows, model, response, hidden),
+        "waterfalls": _waterfalls(run, rows, model, response, hidden, levels),
     }
 
 
@@ -94,11 +96,38 @@ def features_shown(table: pd.DataFrame, watched: Sequence[str]) -> list[str]:
     return [name for name in names if name in {*held, *others}]
 
 
-def _feature(rows: pd.DataFrame, ids: Sequence[str]) -> dict[str, Any]:
+def levels_shown(run: Run, hidden: Pseudonyms) -> dict[str, list[str]]:
+    """Return the names of the levels of the features that have some.
+
+    A level that may name a patient is shown by its place. The levels of an ordered covariate were declared: a T2
+    is a stage, however much it looks like patients numbered T1 and T2.
+    """
+    shown: dict[str, list[str]] = {}
+    for feature in run.features:
+        levels, declared = [str(level) for level in feature["levels"]], feature["kind"] != "category"
+        if levels:
+            shown[str(feature["name"])] = [
+                level
+                if hidden.rewrite(level) == level
+                or (declared and level not in hidden.names and level not in hidden.strangers)
+                else f"level {place}"
+                for place, level in enumerate(levels, start=1)
+            ]
+    return shown
+
+
+def _levels(feature: str, block: str, levels: Mapping[str, list[str]]) -> list[str]:
+    """Return the levels of a feature; a gene has none, though a covariate may have its name."""
+    return [] if block == GENE else levels.get(feature, [])
+
+
+def _feature(rows: pd.DataFrame, ids: Sequence[str], levels: Mapping[str, list[str]]) -> dict[str, Any]:
+    feature, block = (str(rows[name].iloc[0]) for name in ("feature", "block"))
     by_patient = rows.set_index("patient").reindex(ids)
     return {
-        "feature": str(rows["feature"].iloc[0]),
-        "block": str(rows["block"].iloc[0]),
+        "feature": feature,
+        "block": block,
+        "levels": _levels(feature, block, levels),
         "values": plain(_rounded(by_patient["value"])),
         "contributions": plain(_rounded(by_patient["contribution"])),
     }
@@ -110,8 +139,9 @@ def _rounded(values: pd.Series) -> list[float]:
 
 
 def _waterfalls(
-    run: Run, rows: pd.DataFrame, model: str, response: dict[str, int], hidden: Pseudonyms
-) -> list[dict[str, Any]]:
+    run: Run, rows: pd.DataFrame, model: str, response: dict[str, int], hidden: Pseudonyms,
+    levels: Mapping[str, list[str]],
+) -> list[dict[str, Any]]:  # fmt: skip
     # A row whose contributions do not add up has no gap: it was refused, and is in no mean.
     explained = run.explained[(run.explained["model"] == model) & run.explained["gap"].notna()]
     known = set(rows["patient"].unique()) & set(response)
@@ -126,19 +156,20 @@ def _waterfalls(
             "which": which,
             "response": response[patient],
             **plain(means.loc[patient].round(5).to_dict()),
-            "steps": _steps(rows[rows["patient"] == patient]),
+            "steps": _steps(rows[rows["patient"] == patient], levels),
         }
         for patient, which in picked
     ]
 
 
-def _steps(rows: pd.DataFrame) -> dict[str, list[Any]]:
+def _steps(rows: pd.DataFrame, levels: Mapping[str, list[str]]) -> dict[str, list[Any]]:
     """Return the features that moved the patient's prediction, as columns: the smallest form of a long table."""
     moving = rows[rows["contribution"].abs() > 0]
     moving = moving.iloc[np.argsort(-moving["contribution"].abs().to_numpy(dtype=float), kind="stable")]
     return {
         "feature": [str(name) for name in moving["feature"]],
         "block": [str(name) for name in moving["block"]],
+        "levels": [_levels(row.feature, row.block, levels) for row in moving.itertuples()],
         "value": plain(_rounded(moving["value"])),
         "contribution": plain(_rounded(moving["contribution"])),
     }

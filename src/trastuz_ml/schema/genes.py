@@ -52,7 +52,7 @@ GENE_CONTRIBUTIONS: Table = table(
         "number",
         "share of folds with a carrier left out whose effect has the sign of when_mutated",
     ),
-    ("rank", "number", "rank by mean_abs among the features of the model, 1 leads, the mean of those that tie"),
+    ("rank", "number", "mean over repeats of the rank by mean_abs among the features of the model; 1 leads"),
     ("rank_low", "number", "2.5th percentile of the rank over repeats; missing with one repeat"),
     ("rank_high", "number", "97.5th percentile of the rank over repeats"),
     ("scale", "text", "log-odds or probability"),
