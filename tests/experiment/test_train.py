@@ -7,7 +7,8 @@ from tests_shared import SMALL
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.provenance import library_versions
-from trastuz_ml.experiment.train import load_cohort, run_experiment, train
+from trastuz_ml.experiment.read import build_features, load_cohort
+from trastuz_ml.experiment.train import run_experiment, train
 from trastuz_ml.features.simulate import simulate_cohort
 from trastuz_ml.learn.engine import code_sha256
 
@@ -68,3 +69,12 @@ def test_train__says_what_was_read(small_trained):
 def test_train__a_data_folder_that_is_not_there_is_refused(from_files, tmp_path):
     with pytest.raises(ConfigurationError, match="There is no data folder"):
         run_experiment(from_files, data=tmp_path / "nowhere")
+
+
+def test_train__a_watched_name_that_is_no_gene_is_found_before_it_reads_as_intact(from_files):
+    experiment = read_experiment(from_files).model_copy(update={"watch": ("ANKRD44", "ANKDR44")})
+    _, found = build_features(experiment, load_cohort(experiment))
+    [row] = found[found["code"] == "watched-unknown"].to_dict("records")
+    assert row["severity"] == "warning"
+    assert "'ANKDR44' under watch: is no gene name that HGNC knows" in row["message"]
+    assert "the nearest is ANKRD44" in row["message"]

@@ -58,6 +58,11 @@ def evidence(*rows, contributions=None):
         ({"watched": False, "adjusted_q": SUPPORTED_P}, "supported"),
         ({"watched": False, "adjusted_q": SUGGESTIVE_Q}, "suggestive"),
         ({"watched": False, "adjusted_q": SUGGESTIVE_Q + 1e-6}, "unsupported"),
+        ({"p": SUGGESTIVE_P}, "suggestive"),  # the exact test has a say, too
+        ({"p": SUGGESTIVE_P + 1e-6}, "unsupported"),
+        ({"watched": False, "adjusted_q": SUPPORTED_P, "p": SUPPORTED_P + 1e-6}, "suggestive"),
+        ({"counted": "groups"}, "supported"),
+        ({"counted": "patients in groups"}, "suggestive"),
         ({"covered": 0, "status": "not covered"}, "not covered"),
         ({"carriers": 0, "status": "not evaluable: mutated in 0 of 200"}, "not evaluable"),
         ({"adjusted_p": np.nan, "adjusted_for": "nothing: too few patients"}, "not evaluable"),
@@ -76,6 +81,7 @@ def test_judge__follows_the_written_rules_to_the_last_digit(change, verdict):
         ({"sign_agreement": SAME_SIGN}, "supported"),
         ({"sign_agreement": SAME_SIGN - 0.01}, "suggestive"),
         ({"folds_used": 0.0}, "suggestive"),
+        ({"sign_agreement": np.nan}, "suggestive"),
     ],
 )
 def test_judge__supports_a_gene_only_when_models_move_carriers_the_same_way(change, verdict):
@@ -88,6 +94,45 @@ def test_models_that_agree__counts_models_that_use_the_gene():
     assert models_that_agree(table, odds_ratio=5.0) == (1, 3)
 
 
+def test_judge__never_supports_what_fishers_test_cannot_show():
+    """Of 12 patients, 5 of 6 carriers respond and 1 of 6 others: Firth's p can be below 0.05, Fisher's is 0.08."""
+    row = {
+        "covered": 12,
+        "carriers": 6,
+        "responders": 6,
+        "carriers_responding": 5,
+        "p": 0.0801,
+        "adjusted_p": 0.04,
+    }
+    assert judge({**ROW, **row}, models({}))[0] == "suggestive"
+
+
+@pytest.mark.parametrize(("p", "said"), [(0.0504, "= 0.0504"), (0.1004, "= 0.1004"), (0.004, "= 0.004")])
+def test_judge__shows_digits_enough_to_see_on_which_side_of_a_limit_p_is(p, said):
+    assert said in judge({**ROW, "adjusted_p": p}, models({}))[1]
+
+
+def test_certificate__of_one_model_shows_it_alone_and_keeps_the_verdict_of_all():
+    tables = evidence({}, contributions=models({}, {"when_mutated": 0.1}))
+    whole = certificate_of("ANKRD44", tables)
+    one = certificate_of("ANKRD44", tables, model="model 0")
+    assert whole.verdict == one.verdict == "suggestive"
+    assert one.contributions["model"].tolist() == ["model 0"]
+    assert "model 1" not in " ".join(one.sentences)
+
+
+def test_certificate__of_several_declared_genes_says_how_often_some_would_pass_by_chance():
+    rows = [{}, *({"gene": f"G{i}"} for i in range(3))]
+    assert "in up to 19 % of cohorts" in " ".join(certificate_of("ANKRD44", evidence(*rows)).sentences)
+
+
+def test_certificate__of_groups_counted_once_says_so():
+    assert (
+        "Patients who share a group are counted once."
+        in certificate_of("ANKRD44", evidence({"counted": "groups"})).sentences[0]
+    )
+
+
 def test_judge__half_of_the_models_are_not_most():
     assert judge(ROW, models({}, {"when_mutated": 0.1}))[0] == "suggestive"
     assert judge(ROW, models({}, {}, {"when_mutated": 0.1}))[0] == "supported"
@@ -98,7 +143,7 @@ def test_certificate__says_counts_adjustment_power_and_contributions():
     assert "mutated in 40 of 200 (20 %) patients" in text
     assert "3 of 40 carriers respond, 49 of 160 others do" in text
     assert "Adjusted for mutational burden: 0.22 (95 % 0.06 to 0.65; p = 0.004" in text
-    assert "declared before fitting" in text
+    assert "declared before fitting, and is judged at its own p" in text
     assert "With 40 carriers among 200, 52 responding" in text
     assert "moves left-out carriers by −0.300 in log-odds (−0.400 to −0.200 over repeats)" in text
 

@@ -251,7 +251,7 @@ def test_sentences__say_who_and_how_much_and_why_nothing_changed(silenced):
     assert "both are mutated lowers" in pair[0]
     assert any("departure from additivity of" in sentence for sentence in told)
     assert [sentence for sentence in told if "G011" in sentence] == [
-        "Turning G011 changes no prediction of chosen: not evaluable: no fold chose a "
+        "Reading G011 as truncated or intact changes no prediction of chosen: not evaluable: no fold chose a "
         "model that was given the gene."
     ]
 

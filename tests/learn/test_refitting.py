@@ -9,6 +9,7 @@ import pytest
 from tests_shared import made_up_design
 from trastuz_ml.errors import ConfigurationError, EvidenceError
 from trastuz_ml.learn.catalogue import LEARNERS, SELECTIONS, catalogue_model
+from trastuz_ml.learn.fitted import FittedModel
 from trastuz_ml.learn.folds import plan_pairs, plan_splits
 from trastuz_ml.learn.refitting import Validated, ask_fold_models, candidate_place, models_to_refit
 from trastuz_ml.learn.tuning import Tuning
@@ -75,10 +76,15 @@ def test_fold_models__every_kind_of_model_comes_back_to_the_last_bit(everything,
 
 def test_fold_models__two_workers_give_what_one_gives(everything):
     told = []
+    # Other processes cannot import a test: what is asked comes from the package.
     names = ["chosen", "linear-svm:both", "l2-logistic:both@stability"]
-    one = ask_fold_models(everything, predictions, models=names)
+    one = ask_fold_models(everything, FittedModel.probability, models=names)
     two = ask_fold_models(
-        everything, predictions, models=names, workers=2, progress=lambda done, total: told.append((done, total))
+        everything,
+        FittedModel.probability,
+        models=names,
+        workers=2,
+        progress=lambda done, total: told.append((done, total)),
     )
     assert [(i.model, i.repeat, i.fold, i.result.tolist()) for i in one] == [
         (i.model, i.repeat, i.fold, i.result.tolist()) for i in two

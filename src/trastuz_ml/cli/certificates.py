@@ -33,7 +33,7 @@ def gene(
     ],
     everything: Annotated[bool, typer.Option("--all", help="All genes, the smallest adjusted p first.")] = False,
     top: Annotated[int, typer.Option("--top", min=1, help="With --all: how many.")] = 50,
-    model: Annotated[str | None, typer.Option("--model", help="What one model says; all by default.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Show one model only; verdicts are of all.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write a table (.tsv, .csv or .parquet).")
     ] = None,
@@ -70,6 +70,7 @@ def gene(
         raise ConfigurationError(f"The run {run.name} watched no gene: name one, or give --all.")
     if out is not None:
         write_table(certificate_sheet(found), out, force=force)
+        note(f"Written to {out}.")
     if as_json:
         say_json({"simulated": run.simulated, "certificates": [certificate_content(c) for c in found]})
         return

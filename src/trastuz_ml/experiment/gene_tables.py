@@ -69,7 +69,8 @@ def gene_tables(
     return tables | {
         "associations": association_table(
             matrix.genes, X, design.response, watched=experiment.watch, groups=design.groups,
-            confounders=_confounders(experiment, cohort, procedure), lengths=gene_lengths_of(experiment),
+            confounders=_confounders(experiment, cohort, procedure),
+            lengths=gene_lengths_of(experiment, matrix.genes),
             seed=experiment.validation.seed,
         ),
         "genes_by_chance": genes_by_chance_of(
@@ -92,6 +93,9 @@ def _confounders(experiment: Experiment, cohort: Cohort, procedure: Procedure) -
     for place, feature in enumerate(design.features):
         if feature.block == BURDEN:
             table.insert(0, "mutational burden", design.X[:, place].astype(float))
+    # What an assay finds, and whom it was used for, make genes go with the response.
+    if cohort.patients["assay"].nunique() > 1 and "assay" not in table:
+        table["assay"] = cohort.patients["assay"].to_numpy()
     return table
 
 
@@ -118,12 +122,35 @@ def sets_to_add_up(experiment: Experiment) -> dict[str, frozenset[str]]:
     return sets
 
 
-def gene_lengths_of(experiment: Experiment) -> dict[str, float] | None:
-    """Return the lengths of genes under current names; nothing where no table is named."""
+def gene_lengths_of(experiment: Experiment, genes: Sequence[str]) -> dict[str, float] | None:
+    """Return the lengths of genes under current names; nothing where no table is named.
+
+    Raises
+    ------
+    ConfigurationError
+        If the table knows none of the genes: it is another table.
+    """
     if experiment.genes.lengths is None:
         return None
     path = Path(experiment.data, experiment.genes.lengths)
-    return read_gene_lengths(path, renamed=_current(experiment, read_gene_lengths(path)))
+    lengths = read_gene_lengths(path, renamed=_current(experiment, read_gene_lengths(path)))
+    if lengths.keys().isdisjoint(genes):
+        raise ConfigurationError(
+            f"genes: lengths: {path} names none of the genes of the calls; is it another table?"
+        )
+    return lengths
+
+
+def require_gene_files(experiment: Experiment, genes: Sequence[str]) -> None:
+    """Refuse before any model is fitted what :func:`gene_tables` would refuse after it.
+
+    Raises
+    ------
+    TrastuzError
+        If a file under ``genes:`` cannot be used.
+    """
+    sets_to_add_up(experiment)
+    gene_lengths_of(experiment, genes)
 
 
 def _current(

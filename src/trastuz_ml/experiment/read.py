@@ -17,7 +17,7 @@ from trastuz_ml.calls.read import read_calls
 from trastuz_ml.calls.reading import ReadFile, Reading
 from trastuz_ml.cohort.cbioportal import is_study_folder, read_study
 from trastuz_ml.cohort.cohort import Cohort, Source
-from trastuz_ml.cohort.patients import read_roster
+from trastuz_ml.cohort.patients import nearest, read_roster
 from trastuz_ml.cohort.roster_table import read_table, says_simulated
 from trastuz_ml.errors import ConfigurationError, InputError
 from trastuz_ml.experiment.configuration import AssaySettings, Experiment
@@ -251,7 +251,26 @@ def build_features(experiment: Experiment, cohort: Cohort) -> tuple[GeneMatrix, 
         cohort, encoding=settings.encoding, effects=settings.effects, mask=_mask(experiment),
         gene_sets=gene_sets_of(experiment), always=experiment.watch,
     )  # fmt: skip
-    return matrix, with_more(cohort.findings, found)
+    return matrix, with_more(cohort.findings, [*found, *_unknown_watched(experiment, matrix)])
+
+
+def _unknown_watched(experiment: Experiment, matrix: GeneMatrix) -> list[Finding]:
+    """Warn of watched names that nobody knows: of a misspelt gene everybody would seem to be intact."""
+    if matrix.encoding == "gene-sets":
+        return []
+    carriers = dict(zip(matrix.genes, matrix.carriers().tolist(), strict=True))
+    absent = [gene for gene in experiment.watch if not carriers.get(gene)]
+    known = read_symbol_table(reading_of(experiment).symbols).current(absent)
+    others = [gene for gene in matrix.genes if gene not in absent]
+    return [
+        Finding(
+            "warning", "watched-unknown",
+            f"'{gene}' under watch: is no gene name that HGNC knows, and nobody carries a call in it"
+            f"{nearest(gene, others)}. Check its spelling: of a gene that is not one, all are intact", 1,
+        )
+        for gene in absent
+        if known[gene].symbol is None
+    ]  # fmt: skip
 
 
 def gene_sets_of(experiment: Experiment) -> dict[str, frozenset[str]] | None:

@@ -18,7 +18,7 @@ from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.evidence import Procedure, further_evidence
 from trastuz_ml.experiment.experiment_file import read_experiment
-from trastuz_ml.experiment.gene_tables import gene_tables
+from trastuz_ml.experiment.gene_tables import gene_tables, require_gene_files
 from trastuz_ml.experiment.provenance import provenance_of
 from trastuz_ml.experiment.read import build_features, gene_sets_of, load_cohort, with_current_names
 from trastuz_ml.experiment.saved import inputs_of
@@ -88,6 +88,7 @@ def train(
     refuse_outcomes_in_disguise(cohort.patients, cohort.covariates)
     matrix, findings = build_features(experiment, cohort)
     findings = with_more(findings, require_sound(cohort, experiment.accept))
+    require_gene_files(experiment, matrix.genes)
     design = make_design(cohort, matrix)
     plan, why = splits_of(experiment, design)
     procedure = Procedure(design, plan, _competitors(experiment, cohort), tuning_of(experiment), engine)

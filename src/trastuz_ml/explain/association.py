@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from trastuz_ml.errors import InputError
 from trastuz_ml.explain.confounders import coded_confounders
+from trastuz_ml.explain.group_rows import one_row_a_group
 from trastuz_ml.learn.selection import SUBSAMPLES, selection_frequencies
 from trastuz_ml.schema import ASSOCIATIONS, conform
 from trastuz_ml.stats.firth import firth_genes
@@ -56,7 +57,8 @@ def association_table(
         One row a patient, one column a confounder, such as burden and subtype; may have no columns. How they are
         coded, and when they are left out: :func:`trastuz_ml.explain.confounders.coded_confounders`.
     groups : array, shape (n_patients,)
-        Patients of one group are in a half-sample together.
+        Patients of one group are counted once where they respond alike
+        (:func:`trastuz_ml.explain.group_rows.one_row_a_group`), and are in a half-sample together.
     lengths : mapping of str to float, optional
         Lengths of genes, in any one unit.
     seed : int
@@ -98,9 +100,10 @@ def association_table(
     >>> table[["gene", "watched", "carriers"]].to_numpy().tolist(), table["p"].round(2).tolist()
     ([['ANKRD44', False, 3], ['TP53', True, 1]], [0.1, 1.0])
     """
-    y, frame = _checked(genes, X, response, confounders, groups)
+    X, y, frame, groups, counted = one_row_a_group(X, *_checked(genes, X, response, confounders, groups), groups)
     counts = count_carriers(X, y)
     columns: Columns = {"gene": list(genes), "watched": np.isin(np.asarray(genes, dtype=object), list(watched))}
+    columns["counted"] = counted
     exact, told, tested = _exact(counts)
     first, of = _distinct_columns(X)
     columns |= exact

@@ -8,8 +8,11 @@ supported      judged p at most 0.05, and most models that use the gene move car
 suggestive     judged p at most 0.10 (0.20 for genes that were not declared), or at most 0.05 without the models
 unsupported    everything else
 
-The judged p is adjusted for burden and the declared covariates. A gene declared under ``watch`` before fitting is
-judged at its own; every other gene at the q of all genes that could be tested.
+The judged p is the larger of Fisher's exact p and the p adjusted for burden and the declared covariates: an
+association has to stand before and after adjustment, and none is claimed that the exact test could not have
+shown. In place of the adjusted p, a gene that was not declared under ``watch`` before fitting is judged by its q
+among all genes that could be tested. Where patients who respond differently share groups, p is too small, and
+nothing is supported.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import pandas as pd
 
+from trastuz_ml.explain.group_rows import DEPENDENT, GROUPS
 from trastuz_ml.explain.silencing import silencing_sentences
+from trastuz_ml.explain.stability import NOT_OFFERED
 from trastuz_ml.schema import GENE
 from trastuz_ml.stats.gene_power import gene_power_in_words
 from trastuz_ml.wording import count, number, p_value, share, span
@@ -87,8 +93,35 @@ class Evidence:
     contributions: pd.DataFrame
     silenced: pd.DataFrame
 
+    @cached_property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Rows of the associations, by gene."""
+        table = self.associations.to_dict(orient="records")
+        return {str(row["gene"]): {str(name): value for name, value in row.items()} for row in table}
 
-def certificate_of(gene: str, evidence: Evidence) -> Certificate:
+    @cached_property
+    def models(self) -> dict[str, pd.DataFrame]:
+        """Rows of the contributions, by gene."""
+        genes = self.contributions[self.contributions["block"] == GENE]
+        return {str(gene): rows.reset_index(drop=True) for gene, rows in genes.groupby("feature", sort=False)}
+
+    @cached_property
+    def tested(self) -> int:
+        """Genes that could be tested after adjustment."""
+        return int(self.associations["adjusted_q"].notna().sum())
+
+    @cached_property
+    def watched(self) -> int:
+        """Genes that were declared before fitting."""
+        return int(self.associations["watched"].fillna(False).sum())
+
+    @cached_property
+    def known_lengths(self) -> int:
+        """Genes whose length is known."""
+        return int(self.associations["length_rank"].notna().sum())
+
+
+def certificate_of(gene: str, evidence: Evidence, *, model: str | None = None) -> Certificate:
     """Return the certificate of a gene.
 
     Parameters
@@ -97,31 +130,30 @@ def certificate_of(gene: str, evidence: Evidence) -> Certificate:
         A gene of the table of associations.
     evidence : Evidence
         The tables.
+    model : str, optional
+        Show what this model says only; the verdict is of all of them.
 
     Raises
     ------
     KeyError
         If the table of associations has no such gene.
     """
-    rows = evidence.associations[evidence.associations["gene"] == gene]
-    if rows.empty:
-        raise KeyError(gene)
-    row: dict[str, Any] = {str(k): v for k, v in rows.iloc[0].items()}
-    of_gene = evidence.contributions["feature"].eq(gene) & evidence.contributions["block"].eq(GENE)
-    models = evidence.contributions[of_gene].reset_index(drop=True)
-    silenced = evidence.silenced[evidence.silenced["gene"] == gene].reset_index(drop=True)
-    verdict, why = judge(row, models)
+    row, every = evidence.rows[gene], evidence.models.get(gene, evidence.contributions.iloc[:0])
+    verdict, why = judge(row, every)
+    models, silenced = every, evidence.silenced[evidence.silenced["gene"] == gene]
+    if model is not None:
+        models, silenced = every[every["model"] == model], silenced[silenced["model"] == model]
     sentences = [
         _who_carries_it(row),
-        *_association(row, _tested(evidence.associations), int(evidence.associations["watched"].sum())),
+        *_association(row, evidence.tested, evidence.watched),
         *_what_could_be_shown(row),
         *_contribution_sentences(models),
         *silencing_sentences(silenced),
         *_selection(row),
         *_alike(row),
-        *_length(row, evidence.associations),
+        *_length(row, evidence.known_lengths),
     ]
-    return Certificate(gene, verdict, why, tuple(sentences), row, models, silenced)
+    return Certificate(gene, verdict, why, tuple(sentences), row, models, silenced.reset_index(drop=True))
 
 
 def judge(association: Mapping[str, Any], models: pd.DataFrame) -> tuple[Verdict, str]:
@@ -150,30 +182,38 @@ def judge(association: Mapping[str, Any], models: pd.DataFrame) -> tuple[Verdict
             f"({association['adjusted_for']}), and unadjusted it would not be told from burden.",
         )
     watched = bool(association["watched"])
-    judged = float(association["adjusted_p"] if watched else association["adjusted_q"])
-    name = "p" if watched else "q"
-    said = f"adjusted {name} {_equals(judged)}"
-    if judged <= SUPPORTED_P:
-        agreeing, using = models_that_agree(models, float(association["adjusted_odds_ratio"]))
-        moved = f"{agreeing} of {count(using, 'model')} that use the gene move carriers the same way"
-        if not using:
-            return "suggestive", f"{_capital(said)}, at most {SUPPORTED_P:g}, but no model uses the gene."
-        if 2 * agreeing > using:
-            return "supported", f"{_capital(said)}, at most {SUPPORTED_P:g}, and {moved}."
-        return "suggestive", f"{_capital(said)}, at most {SUPPORTED_P:g}, but {moved}: more than half must."
-    most = SUGGESTIVE_P if watched else SUGGESTIVE_Q
-    if judged <= most:
-        return "suggestive", f"{_capital(said)}, at most {most:g} but not {SUPPORTED_P:g}."
-    return "unsupported", f"{_capital(said)}, above {most:g}."
+    adjusted = float(association["adjusted_p"] if watched else association["adjusted_q"])
+    exact, name = float(association["p"]), "p" if watched else "q"
+    judged = max(exact, adjusted)
+    most = SUPPORTED_P if judged <= SUPPORTED_P else SUGGESTIVE_P if watched else SUGGESTIVE_Q
+    said = f"Adjusted {name} {_beside(adjusted, most)}, Fisher p {_beside(exact, most)}"
+    if judged > most:
+        larger = "both" if min(exact, adjusted) > most else f"adjusted {name}" if adjusted > most else "Fisher p"
+        return "unsupported", f"{said}: {larger} above {most:g}. That is no evidence that the gene means nothing."
+    if judged > SUPPORTED_P:
+        return "suggestive", f"{said}: at most {most:g}, but not both at most {SUPPORTED_P:g}."
+    if association.get("counted") == DEPENDENT:
+        return "suggestive", f"{said}: at most {most:g}, but patients who share groups are counted as independent."
+    return _by_models(f"{said}: at most {most:g}", *models_that_agree(models, association["adjusted_odds_ratio"]))
+
+
+def _by_models(said: str, agreeing: int, using: int) -> tuple[Verdict, str]:
+    if not using:
+        return "suggestive", f"{said}, but no model uses the gene."
+    moved = f"{agreeing} of {count(using, 'model')} that {'uses' if using == 1 else 'use'} the gene"
+    if 2 * agreeing > using:
+        return "supported", f"{said}, and {moved} {'moves' if agreeing == 1 else 'move'} carriers the same way."
+    return "suggestive", f"{said}, but only {moved} move carriers the same way: more than half must."
 
 
 def models_that_agree(models: pd.DataFrame, odds_ratio: float) -> tuple[int, int]:
     """Return how many models move carriers as the odds ratio says, and how many use the gene at all.
 
-    A model uses a gene that moved some held-out prediction. It agrees when its mean held-out contribution over
-    carriers has the sign of the log odds ratio, in at least :data:`SAME_SIGN` of the folds.
+    A model uses a gene that moved held-out predictions of carriers. It agrees when its mean held-out contribution
+    over carriers has the sign of the log odds ratio, in at least :data:`SAME_SIGN` of the folds.
     """
-    used = models[models["folds_used"] > 0] if len(models) else models
+    # Where carriers are not moved either way, no fold has a sign.
+    used = models[(models["folds_used"] > 0) & models["sign_agreement"].notna()] if len(models) else models
     if used.empty:
         return 0, 0
     same = (used["when_mutated"] > 0) == (odds_ratio > 1)
@@ -182,12 +222,19 @@ def models_that_agree(models: pd.DataFrame, odds_ratio: float) -> tuple[int, int
 
 
 def _who_carries_it(row: Mapping[str, Any]) -> str:
-    covered, carriers, responders = int(row["covered"]), int(row["carriers"]), int(row["responders"])
+    covered, carriers = int(row["covered"]), int(row["carriers"])
     if covered == 0:
         return f"{row['gene']} was sequenced in nobody."
     if carriers == 0:
         return f"{row['gene']} was sequenced in {count(covered, 'patient')} and is mutated in none of them."
     responding = int(row["carriers_responding"])
+    if row.get("counted") == GROUPS:
+        return f"Patients who share a group are counted once. {_counted(row, carriers, covered, responding)}"
+    return _counted(row, carriers, covered, responding)
+
+
+def _counted(row: Mapping[str, Any], carriers: int, covered: int, responding: int) -> str:
+    responders = int(row["responders"])
     said = f"{row['gene']} is mutated in {share(carriers, covered)} patients sequenced for it: "
     if carriers == covered:
         return f"{said}all of them; {responding} of them respond."
@@ -204,16 +251,28 @@ def _association(row: Mapping[str, Any], tested: int, watched: int) -> list[str]
     ]
     if not _missing(row["adjusted_p"]):
         ends = span(row["adjusted_low"], row["adjusted_high"])
-        among = "" if _missing(row["adjusted_q"]) else f"; q {_equals(row['adjusted_q'])} among {tested:,} genes"
+        among = (
+            ""
+            if _missing(row["adjusted_q"])
+            else f"; q {_equals(row['adjusted_q'])} among {count(tested, 'gene')}"
+        )
         said.append(
             f"Adjusted for {row['adjusted_for']}: {number(row['adjusted_odds_ratio'])} "
             f"({f'95 % {ends}; ' if ends else ''}p {_equals(row['adjusted_p'])}{among})."
         )
-    if row["watched"]:
-        others = f", one of {watched} such genes" if watched > 1 else ""
-        said.append(f"It was declared before fitting{others}, and is judged at its own p.")
-    else:
+    if row["status"]:
+        return said
+    if not row["watched"]:
         said.append("It was not declared before fitting: it is judged by q, as one of all genes that were tried.")
+    elif watched == 1:
+        said.append("It was declared before fitting, and is judged at its own p.")
+    else:
+        chance = 1 - (1 - SUPPORTED_P) ** watched
+        said.append(
+            f"It is one of {watched} genes declared before fitting, each judged at its own p: were none of them "
+            f"to mean anything, some p would still be at most {SUPPORTED_P:g} in up to {100 * chance:.0f} % of "
+            "cohorts."
+        )
     return said
 
 
@@ -226,16 +285,17 @@ def _what_could_be_shown(row: Mapping[str, Any]) -> list[str]:
 def _contribution_sentences(models: pd.DataFrame) -> list[str]:
     if models.empty:
         return []
-    used = models[(models["folds_used"] > 0) & models["when_mutated"].notna()]
-    idle = [str(name) for name in models.loc[~models.index.isin(used.index), "model"]]
+    used = models[(models["folds_used"] > 0) & models["sign_agreement"].notna()]
+    offered = models[models["status"].fillna("") != NOT_OFFERED]
+    idle = [str(name) for name in offered.loc[~offered.index.isin(used.index), "model"]]
     said = [
         f"{m.model} moves left-out carriers by {number(m.when_mutated, 3, signed=True)} in {m.scale}"
-        f"{_over_repeats(m)}; the sign is the same in {m.sign_agreement:.0%} of folds; rank {number(m.rank, 0)}"
+        f"{_over_repeats(m)}, and this way in {m.sign_agreement:.0%} of the folds; rank {number(m.rank, 0)}"
         f"{_rank_span(m)}.".replace("%", " %")
         for m in used.itertuples()
     ]
     if idle:
-        said.append(f"It moves no held-out prediction of {', '.join(idle)}.")
+        said.append(f"It moves no carrier's held-out prediction in {', '.join(idle)}.")
     return said
 
 
@@ -250,11 +310,11 @@ def _rank_span(model: Any) -> str:
 
 
 def _selection(row: Mapping[str, Any]) -> list[str]:
-    if _missing(row["selected"]):
+    if _missing(row["selected"]) or row["selected"] == 0:
         return []
     return [
-        f"It was among the best genes in {100 * row['selected']:.0f} % of half-samples; of genes that mean "
-        f"nothing, {number(row['false_selections'])} would be selected as often."
+        f"By Fisher's p it was among the best genes in {100 * row['selected']:.0f} % of half-samples; of genes "
+        f"that mean nothing, {number(row['false_selections'])} would be selected as often."
     ]
 
 
@@ -264,15 +324,11 @@ def _alike(row: Mapping[str, Any]) -> list[str]:
     return [f"The same patients carry {row['alike']}: nothing in this cohort tells them apart."]
 
 
-def _length(row: Mapping[str, Any], associations: pd.DataFrame) -> list[str]:
-    rank, known = row["length_rank"], int(associations["length_rank"].notna().sum())
-    if _missing(rank) or rank > 0.02 * known:
+def _length(row: Mapping[str, Any], known: int) -> list[str]:
+    rank = row["length_rank"]
+    if _missing(rank) or rank > max(0.02 * known, 1):
         return []
     return [f"It is among the longest of {known:,} genes (rank {int(rank)}): long genes are hit often by chance."]
-
-
-def _tested(associations: pd.DataFrame) -> int:
-    return int(associations["adjusted_q"].notna().sum())
 
 
 def _missing(value: Any) -> bool:
@@ -282,6 +338,12 @@ def _missing(value: Any) -> bool:
 def _equals(p: float) -> str:
     text = p_value(float(p))
     return text if text.startswith("<") else f"= {text}"
+
+
+def _beside(p: float, most: float) -> str:
+    """Write a p beside its limits: with so many digits that one sees on which side of them it is."""
+    close = any(p != limit and abs(p - limit) < 0.001 for limit in (SUPPORTED_P, most))
+    return f"= {p:.4f}" if close else _equals(p)
 
 
 def _capital(text: str) -> str:

@@ -42,8 +42,8 @@ def _of_smallest(table: pd.DataFrame, smallest: Panel) -> str:
     return (
         f"The smallest panel within one standard error of all genes: the leading {genes} of each training fold, "
         f"AUROC {row['auroc']:.2f} ({row['low']:.2f} to {row['high']:.2f}), {row['difference']:+.2f} from all "
-        f"genes with a standard error of {row['error']:.2f}. Two folds have {row['overlap']:.0%} of its genes in "
-        "common."
+        f"genes with a standard error of {row['error']:.2f}. Two folds have {100 * row['overlap']:.0f} % of its "
+        "genes in common."
     )
 
 

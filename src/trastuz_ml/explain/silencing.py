@@ -202,7 +202,7 @@ def _status(
 
 def _why_unmoved(model: str, question: Question, never: Sequence[int], validated: Validated, moved: bool) -> str:
     if not never:
-        return "" if moved else "no model of a fold gives it any weight: nothing changes"
+        return "" if moved else "no model of a fold gives it any weight"
     reasons = {_why_never_given(model, validated.design.X[:, j]) for j in never}
     said = "not evaluable: " + "; ".join(sorted(reasons))
     if len(never) == len(question.genes):
@@ -317,7 +317,8 @@ def silencing_sentences(summarised: pd.DataFrame, departures: pd.DataFrame | Non
     Parameters
     ----------
     summarised : pandas.DataFrame
-        From :func:`summary`. Of several models the one that each fold chose speaks, else the first.
+        From :func:`summary`. Of several models the one that each fold chose speaks; where turning the gene does
+        not change it, the first that it changes.
     departures : pandas.DataFrame, optional
         From :func:`departure_table`.
 
@@ -334,7 +335,7 @@ response by 0.12 on average (l2-logistic:both); it falls in all of them.'
     said = []
     for name in dict.fromkeys(summarised["gene"]):
         rows = summarised[summarised["gene"] == name]
-        speaks = CHOSEN if (rows["model"] == CHOSEN).any() else rows["model"].iloc[0]
+        speaks = _speaker(rows)
         said += _sentences(rows[rows["model"] == speaks])
         if departures is not None:
             some = departures[(departures["pair"] == name) & (departures["model"] == speaks)]
@@ -342,18 +343,26 @@ response by 0.12 on average (l2-logistic:both); it falls in all of them.'
     return said
 
 
+def _speaker(rows: pd.DataFrame) -> str:
+    changed = rows.loc[(rows["change"] != 0) | (rows["falling"] != 0), "model"]
+    if CHOSEN in set(changed) or (changed.empty and CHOSEN in set(rows["model"])):
+        return CHOSEN
+    return str((rows["model"] if changed.empty else changed).iloc[0])
+
+
 def _sentences(rows: pd.DataFrame) -> list[str]:
     """Say what turning a gene or pair did; that nothing changed, once for both directions."""
-    told = [_sentence(row) for row in rows.itertuples()]
-    return list(dict.fromkeys(told))
+    idle = len(rows) > 1 and not rows[["change", "falling"]].to_numpy().any()
+    return [_sentence(row, either=idle) for row in rows.head(1 if idle else len(rows)).itertuples()]
 
 
-def _sentence(row: Any) -> str:
+def _sentence(row: Any, *, either: bool = False) -> str:
     pair, what = PAIR in row.gene, row.gene.replace(PAIR, " and ")
     outcome = "the predicted probability of response"
     if row.change == 0 and row.falling == 0:
         why = "" if row.status in ("", NOTHING_CHANGES) else f": {row.status}"
-        return f"Turning {what} changes no prediction of {row.model}{why}."
+        read = "truncated or intact" if either else "truncated" if row.direction == SILENCE else "intact"
+        return f"Reading {what} as {read} changes no prediction of {row.model}{why}."
     those = f"the {count(row.patients, 'patient')} in whom {'both are' if pair else 'it is'}"
     turned = f"truncated in {those} intact" if row.direction == SILENCE else f"intact in {those} mutated"
     falling = round(row.falling * row.patients)

@@ -126,8 +126,8 @@ def steadiness(items: Sequence[Inspected], design: Design, first: Places) -> Ste
     apart, and a model may give the weight of the group to any of them or spread it: each member keeps its own
     contribution, but ranks are ranks of groups, by the mean absolute sum of their members' contributions, and
     each member has its group's rank. A group counts once among those ranked in a repeat; groups that tie share
-    the mean of their ranks, and the mean is taken over repeats. Percentiles over repeats are missing where there is
-    a single repeat, as in leave-pair-out plans.
+    the mean of their ranks, and the mean is taken over repeats. Percentiles over repeats are missing where there
+    is a single repeat, as in leave-pair-out plans.
 
     Parameters
     ----------

@@ -17,24 +17,18 @@ from trastuz_ml.store.run_folder import Run
 
 CAUTION = (
     "A verdict speaks of association in this cohort, with the regimen that was given; it shows no cause, and is "
-    "no ground for treating anybody."
+    "no ground for treating anybody. Ranges over repeats say how much hangs on how patients were dealt to folds; "
+    "they are no intervals for new patients."
 )
 
 
-def evidence_of(run: Run, model: str | None = None) -> Evidence:
+def evidence_of(run: Run) -> Evidence:
     """Return the tables of a run that certificates are made of.
-
-    Parameters
-    ----------
-    run : Run
-        A finished run.
-    model : str, optional
-        Only what this model says; all models when absent.
 
     Raises
     ------
     ConfigurationError
-        If the run explains no gene, or has no such model.
+        If the run explains no gene.
     """
     contributions = run.gene_contributions
     if run.associations.empty or not contributions["block"].eq(GENE).any():
@@ -42,19 +36,18 @@ def evidence_of(run: Run, model: str | None = None) -> Evidence:
             f"The run {run.name} says nothing of genes: none of its models ({', '.join(run.models)}) sees any. "
             "Add a model with genes, such as l2-logistic:both, and train again."
         )
-    silenced = summary(run.silenced)
-    if model is not None:
-        known = list(dict.fromkeys(contributions["model"]))
-        if model == CHOSEN:
-            raise ConfigurationError(
-                f"'{CHOSEN}' is whichever model a fold picked, explained under its own name: name one of "
-                f"{', '.join(known)}."
-            )
-        if model not in known:
-            raise ConfigurationError(f"The run {run.name} has no model '{model}'; it has {', '.join(known)}.")
-        contributions = contributions[contributions["model"] == model]
-        silenced = silenced[silenced["model"] == model]
-    return Evidence(run.associations, contributions, silenced)
+    return Evidence(run.associations, contributions, summary(run.silenced))
+
+
+def _require_model(run: Run, model: str) -> None:
+    known = list(dict.fromkeys(run.gene_contributions["model"]))
+    if model == CHOSEN:
+        raise ConfigurationError(
+            f"'{CHOSEN}' is whichever model a fold picked, explained under its own name: name one of "
+            f"{', '.join(known)}."
+        )
+    if model not in known:
+        raise ConfigurationError(f"The run {run.name} has no model '{model}'; it has {', '.join(known)}.")
 
 
 def certificates_of(
@@ -69,21 +62,27 @@ def certificates_of(
     genes : sequence of str, optional
         Genes of its matrix, under their current names.
     model : str, optional
-        Only what this model says.
+        Show what this model says only; verdicts are of all models.
 
     Raises
     ------
     ConfigurationError
         If the run says nothing of genes, or has no such model.
     """
-    evidence = evidence_of(run, model)
+    evidence = evidence_of(run)
+    if model is not None:
+        _require_model(run, model)
     asked = [str(gene) for gene in run.watched["gene"]] if genes is None else genes
-    return [certificate_of(gene, evidence) for gene in dict.fromkeys(asked)]
+    return [certificate_of(gene, evidence, model=model) for gene in dict.fromkeys(asked)]
 
 
 def leading_certificates(run: Run, top: int, *, model: str | None = None) -> list[Certificate]:
-    """Return the certificates of the genes of smallest adjusted p, the strongest verdict first."""
-    ranked = run.associations.sort_values(["adjusted_p", "p", "gene"], kind="stable")
+    """Return the certificates of the genes of smallest adjusted p, the strongest verdict first.
+
+    Genes that could be tested come before those that could not, however small their p.
+    """
+    idle = run.associations["status"].fillna("").ne("")
+    ranked = run.associations.assign(idle=idle).sort_values(["idle", "adjusted_p", "p", "gene"], kind="stable")
     return in_order(certificates_of(run, [str(gene) for gene in ranked["gene"].head(top)], model=model))
 
 

@@ -91,7 +91,8 @@ def associations_content(associations: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows`` (watched genes in the order of the table, then those with the smallest p, 20 in all),
+        ``rows`` (watched genes in the order of the table, then those with the smallest p, what can be tested
+        before what cannot, 20 in all),
         ``genes`` (how many), ``tested`` (how many of them some outcome of which could reach p 0.05), ``drawn``
         (how many have a p), ``adjusted_for``, and ``dots``: columns that a volcano plot needs.
     """
@@ -99,7 +100,8 @@ def associations_content(associations: pd.DataFrame) -> dict[str, Any]:
     order = {gene: place for place, gene in enumerate(drawn["gene"])}
     watched = associations["watched"].fillna(False).to_numpy(dtype=bool)
     place = associations["gene"].map(lambda gene: order.get(str(gene), len(order))).to_numpy()
-    first = np.lexsort((place * ~watched, ~watched))
+    idle = associations["status"].fillna("").ne("").to_numpy()
+    first = np.lexsort((place * ~watched, idle & ~watched, ~watched))
     leading = [int(i) for i in first if watched[i] or place[i] < len(order)][:ASSOCIATIONS_SHOWN]
     adjusted = associations["adjusted_for"].dropna().astype(str)
     columns = ["gene", "watched", "odds_ratio", "p", "q", "adjusted_odds_ratio", "adjusted_p", "adjusted_q"]

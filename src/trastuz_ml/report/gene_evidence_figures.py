@@ -67,11 +67,14 @@ def _rank_place(rank: float, most: float, wide: float) -> float:
 
 def _rank_scale(axes: Axes, most: float) -> None:
     wide, up = axes.get_xlim()[1], axes.get_ylim()[1]
+    free = 0.0
     for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000):
-        if tick <= most:
-            x = _rank_place(tick, most, wide)
+        x, half = _rank_place(tick, most, wide), 3.5 * len(f"{tick}")
+        # A tick whose name would run into the one before it is left out.
+        if tick <= most and x - half >= free:
             axes.plot([x, x], [0, up], color=FAINT, lw=1, zorder=0)
             write(axes, x, 0, f"{tick}", dy=-10, colour=MUTED)
+            free = x + half + 3
 
 
 def _stability_row(axes: Axes, y: float, row: pd.Series, most: float) -> None:

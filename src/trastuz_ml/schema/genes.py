@@ -88,6 +88,7 @@ ASSOCIATIONS: Table = table(
     "association of genes with the response",
     ("gene", "text", "gene symbol"),
     ("watched", "flag", "whether the gene was declared under watch before fitting"),
+    ("counted", "text", "patients; groups (one row each); or patients in groups, as if they were independent"),
     ("covered", "integer", "patients in whom the gene was sequenced"),
     ("carriers", "integer", "patients in whom it is mutated"),
     ("responders", "integer", "responders among the covered"),
@@ -110,6 +111,7 @@ ASSOCIATIONS: Table = table(
     ("selected", "number", "share of half-samples in which the gene was among the best"),
     ("false_selections", "number", "genes expected to be selected as often were responses shuffled"),
     ("status", "text", "empty, or why nothing can be said"),
+    optional=("counted",),
 )
 
 SILENCED: Table = table(
