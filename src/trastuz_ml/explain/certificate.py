@@ -174,7 +174,7 @@ def judge(association: Mapping[str, Any], models: pd.DataFrame) -> tuple[Verdict
     if association["covered"] == 0:
         return "not covered", "No patient was sequenced for it."
     if association["status"]:
-        return "not evaluable", f"{_capital(str(association['status']))}."
+        return "not evaluable", f"{_capital(str(association['status']).removeprefix('not evaluable: '))}."
     if _missing(association["adjusted_p"]):
         return (
             "not evaluable",
