@@ -65,6 +65,15 @@ def test_panels__knowing_the_assay_alone_is_a_rival(trained):
     assert "assay-only" in trained.run.models
 
 
+def test_panels__what_is_said_of_a_gene_of_the_panel_is_adjusted_for_the_assay(trained):
+    said = trained.run.associations.set_index("gene")["adjusted_for"]
+    assert said["TP53"] == "mutational burden, assay"
+    # Those who were sequenced for other genes all have the exome.
+    others = said.drop(list(PANEL))
+    assert others.str.startswith("mutational burden").any()
+    assert not others.str.startswith("mutational burden, assay").any()
+
+
 def test_panels__trees_use_only_genes_that_every_training_patient_was_sequenced_for(trained):
     used = trained.run.gene_contributions.query("model == 'xgboost:genes' and folds_kept > 0")["feature"]
     assert set(used) <= set(PANEL)
