@@ -112,8 +112,9 @@ class Evidence:
 
     @cached_property
     def watched(self) -> int:
-        """Genes that were declared before fitting."""
-        return int(self.associations["watched"].fillna(False).sum())
+        """Genes that were declared before fitting and can be judged."""
+        judged = self.associations["status"].fillna("").eq("") & self.associations["adjusted_p"].notna()
+        return int((self.associations["watched"].fillna(False) & judged).sum())
 
     @cached_property
     def known_lengths(self) -> int:
@@ -269,9 +270,9 @@ def _association(row: Mapping[str, Any], tested: int, watched: int) -> list[str]
     else:
         chance = 1 - (1 - SUPPORTED_P) ** watched
         said.append(
-            f"It is one of {watched} genes declared before fitting, each judged at its own p: were none of them "
-            f"to mean anything, some p would still be at most {SUPPORTED_P:g} in up to {100 * chance:.0f} % of "
-            "cohorts."
+            f"It is one of {watched} genes declared before fitting that can be judged, each at its own p: were "
+            f"none of them to mean anything, some p would still be at most {SUPPORTED_P:g} in up to "
+            f"{100 * chance:.0f} % of cohorts."
         )
     return said
 
@@ -310,7 +311,7 @@ def _rank_span(model: Any) -> str:
 
 
 def _selection(row: Mapping[str, Any]) -> list[str]:
-    if _missing(row["selected"]) or row["selected"] == 0:
+    if _missing(row["selected"]) or row["selected"] < 0.005:
         return []
     return [
         f"By Fisher's p it was among the best genes in {100 * row['selected']:.0f} % of half-samples; of genes "

@@ -196,7 +196,7 @@ def _permuted(permuted: npt.ArrayLike | None) -> _Row:
     return (
         PERMUTED_NESTED, CHOSEN, float(values.mean()), float(low), float(high),
         f"The mean of {values.size} permutations, and the range of the middle 95 % of them: what the whole "
-        "procedure finds where there is nothing to find.",
+        "procedure finds where responses are shuffled. Within strata, what the strata tell is left to be found.",
     )  # fmt: skip
 
 
