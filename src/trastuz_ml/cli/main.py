@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from trastuz_ml import __version__
-from trastuz_ml.cli import certificates, data, learning, outward, panels, planning, silencing
+from trastuz_ml.cli import certificates, data, learning, outward, panels, planning, reporting, silencing
 from trastuz_ml.cli.console import note, say
 from trastuz_ml.errors import TrastuzError
 
@@ -41,7 +41,7 @@ app.command()(certificates.gene)
 app.command()(silencing.silence)
 app.command()(panels.panel)
 app.command()(outward.predict)
-app.command()(outward.compare)
+app.command()(reporting.compare)
 
 _DEBUG = "--debug"
 # By custom, the exit code is the signal's number and this.
