@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export UV_SYSTEM_CERTS := 1
 export UV_NO_PROGRESS := 1
 
-.PHONY: help demo test ci lint type format test-browser browser bench bench-truth bench-transneo real-data lock setup clean
+.PHONY: help demo test ci lint type format test-browser test-spark browser bench bench-truth bench-transneo real-data lock setup clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,12 @@ format: $(READY)  ## lay out the code
 test-browser: $(READY)  ## open the report and the MLflow page for real (Debian: apt-get install chromium)
 	@$(BIN)/pytest -m browser tests/report tests/track
 
+# Spark is 479 MB that nobody else needs: it is in no lock, and the next `make setup` takes it away again.
+test-spark: $(READY)  ## install Spark (479 MB; needs Java 17) and check that it gives the numbers of predict
+	@command -v java >/dev/null || { echo "Spark needs Java 17. On Debian or Ubuntu: apt-get install openjdk-17-jre-headless."; exit 1; }
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --constraint requirements.lock --editable '.[spark]'
+	@$(BIN)/pytest -m spark tests/track
+
 browser:
 	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -62,10 +68,12 @@ bench-truth: $(READY)  ## do the statistics say what they should, in cohorts wit
 	@$(BIN)/python benchmarks/known_truth.py pairs --cohorts 1000
 	@$(BIN)/python benchmarks/known_truth.py added-value --cohorts 1000
 	@$(BIN)/python benchmarks/gene_truth.py --cohorts 1000
+	@$(BIN)/python benchmarks/conformal.py --cohorts 1000
 
 bench-transneo: $(READY)  ## permutations, tracking and the authors' tables on the published cohort (20 minutes); prints it
 	@$(BIN)/python benchmarks/permutation.py
 	@$(BIN)/python benchmarks/authors_tables.py
+	@$(BIN)/python benchmarks/panel_prediction.py
 
 real-data: $(READY)  ## check the published cohorts beside the project; prints docs/real-data.md
 	@$(BIN)/python benchmarks/real_data.py

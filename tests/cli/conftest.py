@@ -86,7 +86,7 @@ def trained(files, tmp_path_factory):
         words = ("train", experiment, "--runs", folder / "runs", "--models", folder / "models", "--workers", 1)
         assert leave(*words) == 0
         done.touch()
-    return Trained(folder / "runs" / "small", folder / "models" / "small")
+    return Trained(folder / "runs" / "small", folder / "models" / "small" / "1")
 
 
 def listing(folder):

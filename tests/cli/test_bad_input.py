@@ -168,25 +168,23 @@ def test_covariate__may_not_take_the_place_of_a_column_of_our_own(name, place, c
     assert not (place / "m.parquet").exists()
 
 
-@pytest.mark.parametrize("what", ["run", "model"])
-def test_train__an_existing_output_is_refused_before_any_work(what, place, call, listing):
-    (place / f"{what}s" / "small").mkdir(parents=True)
+def test_train__an_existing_run_is_refused_before_any_work(place, call, listing):
+    (place / "runs" / "small").mkdir(parents=True)
     (place / MAF).unlink()  # work would end with another message
     before = listing(place)
     outcome = call("train", YAML)
     assert outcome.code == 1
-    assert outcome.err == f"Error: {what}s/small is already there; give --force to replace it.\n"
+    assert outcome.err == "Error: runs/small is already there; give --force to replace it.\n"
     assert listing(place) == before
 
 
-@pytest.mark.parametrize("what", ["run", "model"])
-def test_train__force_never_replaces_a_folder_that_is_something_else(what, place, call, listing):
-    (place / f"{what}s" / "small").mkdir(parents=True)
-    (place / f"{what}s" / "small" / "thesis.txt").write_text("years of work")
+def test_train__force_never_replaces_a_folder_that_is_something_else(place, call, listing):
+    (place / "runs" / "small").mkdir(parents=True)
+    (place / "runs" / "small" / "thesis.txt").write_text("years of work")
     before = listing(place)
     outcome = call("train", YAML, "--force")
     assert outcome.code == 1
-    assert f"small is not a {what}" in outcome.err
+    assert "small is not a run" in outcome.err
     assert listing(place) == before
 
 

@@ -1,6 +1,8 @@
 """The commands predict and compare."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -44,13 +46,78 @@ def test_predict__csv_and_parquet_agree(predict):
     assert one["top_contributions"].tolist() == other["top_contributions"].tolist()
 
 
-def test_predict__rows_in_are_rows_out_whatever_their_order(predict, place, change):
+def test_predict__rows_in_are_rows_out_in_the_rosters_order(predict, place, change):
     predict(out="a.parquet")
-    change(place / "roster.tsv", lambda table: table.sample(frac=1, random_state=1))
     change(place / "calls.maf", lambda table: table.sample(frac=1, random_state=1))
     predict(out="b.parquet")
     assert (place / "a.parquet").read_bytes() == (place / "b.parquet").read_bytes()
-    assert len(pd.read_parquet("a.parquet")) == 60
+    change(place / "roster.tsv", lambda table: table.sample(frac=1, random_state=1))
+    predict(out="c.parquet")
+    one, other = pd.read_parquet("a.parquet"), pd.read_parquet("c.parquet")
+    assert other["patient"].tolist() == pd.read_csv("roster.tsv", sep="\t")["patient"].tolist()
+    assert len(other) == 60
+    pd.testing.assert_frame_equal(one, other.sort_values("patient", ignore_index=True))
+
+
+def test_predict__in_parts_the_bytes_are_the_same_and_nothing_is_left(predict, place):
+    for out in ("p.csv", "p.parquet"):
+        assert predict("--workers", 1, out=f"a.{out}").code == 0
+        assert predict("--workers", 1, "--part-size", 7, out=out).code == 0
+        assert (place / out).read_bytes() == (place / f"a.{out}").read_bytes()
+    assert not list(place.glob(".*"))
+
+
+def test_predict__says_that_it_went_on_from_an_interrupted_batch(predict, place, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("trastuz_ml.experiment.batches.write_output", stopped)
+        assert predict("--workers", 1, "--part-size", 20).code == 130
+    assert (place / ".p.parquet.parts").is_dir()
+    refused = predict("--workers", 1, "--part-size", 30)
+    assert refused.code == 1
+    assert "part size was 20 and is 30" in refused.err
+    outcome = predict("--workers", 1, "--part-size", 20)
+    assert outcome.code == 0
+    assert "Went on from an interrupted batch: 3 parts were done already." in outcome.err
+    assert not list(place.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--positive", "pCR"], "go with --response"),
+        (["--recalibrate"], "go with --response"),
+        (["--response", "response", "--positive", "pCR"], "needs --positive VALUE and --negative VALUE"),
+    ],
+)
+def test_predict__half_a_response_is_a_wrong_use(words, said, predict, place, listing):
+    before = listing(place)
+    outcome = predict(*words)
+    assert outcome.code == 2
+    assert said in " ".join(outcome.err.replace("\u2502", " ").split())
+    assert listing(place) == before
+
+
+def test_predict__abstains_below_the_share_that_is_asked_for(predict, place):
+    (place / "panel.txt").write_text("TP53\n")
+    assert predict("--covered", "panel.txt", "--abstain-below", 0).code == 0
+    assert predict("--covered", "panel.txt", "--abstain-below", 1, out="q.parquet").code == 0
+    assert pd.read_parquet("p.parquet")["refusal"].eq("").all()
+    assert pd.read_parquet("q.parquet")["refusal"].str.startswith("abstained").all()
+
+
+def test_predict__imports_no_more_than_the_model_needs(trained, place):
+    code = (
+        "import sys; from trastuz_ml.cli.main import run\n"
+        "try: run(sys.argv[1:])\n"
+        "except SystemExit as ended: assert ended.code == 0\n"
+        "print({'mlflow', 'matplotlib', 'xgboost', 'shap', 'plotly'} & set(sys.modules))"
+    )
+    words = ["predict", "--model", str(trained.model), *WORDS, "--out", "p.csv", "--json"]
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "set()"
 
 
 def test_predict__genes_outside_the_covered_list_are_not_covered(predict, trained, place):
@@ -106,7 +173,7 @@ def test_predict__strangers_are_refused_with_the_closest(predict, place):
         ("roster.tsv/p.csv", [], "roster.tsv is not a folder"),
         ("p.csv", ["--covered", "nowhere.txt"], "There is no file nowhere.txt"),
         ("p.csv", ["--calls", "nowhere.maf"], "There is no file nowhere.maf"),
-        ("p.csv", ["--model", "nowhere"], "There is no model folder nowhere"),
+        ("p.csv", ["--model", "nowhere"], "There is no model 'nowhere'"),
         ("p.csv", ["--model", "."], "is not a model"),
     ],
 )
@@ -125,7 +192,7 @@ def test_predict__a_full_disk_leaves_nothing(predict, place, listing, monkeypatc
         raise OSError(28, "No space left on device", "p.parquet")
 
     before = listing(place)
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    monkeypatch.setattr("trastuz_ml.experiment.piece_files.pq.ParquetWriter.write_table", full)
     outcome = predict()
     assert (outcome.code, outcome.out) == (1, "")
     assert "No space left on device" in outcome.err
@@ -135,7 +202,8 @@ def test_predict__a_full_disk_leaves_nothing(predict, place, listing, monkeypatc
 def test_compare__writes_a_page_without_real_identifiers(trained, call, tmp_path):
     page = tmp_path / "new" / "page.html"
     outcome = call("compare", trained.run, trained.run, "--out", page, "--json")
-    assert json.loads(outcome.out) == {"report": str(page), "runs": ["small", "small"]}
+    told = {"report": str(page), "runs": ["small", "small"], "format": "html", "shared": False}
+    assert json.loads(outcome.out) == told
     assert "SIM000" not in page.read_text(encoding="utf-8")
 
 

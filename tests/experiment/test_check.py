@@ -7,7 +7,8 @@ from tests_shared import SMALL
 from trastuz_ml.errors import ConfigurationError, EvidenceError
 from trastuz_ml.experiment.check import check_experiment
 from trastuz_ml.experiment.experiment_file import read_experiment, with_options
-from trastuz_ml.experiment.read import features_of, load_cohort, matching_files
+from trastuz_ml.experiment.named_files import matching_files
+from trastuz_ml.experiment.read import features_of, load_cohort
 from trastuz_ml.experiment.train import train
 from trastuz_ml.features.simulate import simulate_cohort
 

@@ -12,7 +12,8 @@ import xgboost
 from tests_shared import made_up_design
 from trastuz_ml.errors import EvidenceError
 from trastuz_ml.explain import sampled
-from trastuz_ml.explain.contributions import contribution_tables, contributions_of, explained_table
+from trastuz_ml.explain.contribution_tables import contribution_tables, explained_table
+from trastuz_ml.explain.contributions import contributions_of
 from trastuz_ml.learn.catalogue import LEARNERS, RANK_AVERAGE, RIVALS, catalogue_model
 from trastuz_ml.learn.fitted import FittedModel, Forest, LinearLogit
 from trastuz_ml.learn.folds import plan_splits

@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from trastuz_ml.explain.association import association_table
 from trastuz_ml.explain.certificate import Evidence, certificate_of
-from trastuz_ml.explain.contributions import contribution_tables, contributions_of
+from trastuz_ml.explain.contribution_tables import contribution_tables
+from trastuz_ml.explain.contributions import contributions_of
 from trastuz_ml.learn.catalogue import catalogue_model
 from trastuz_ml.learn.folds import PlanShape
 from trastuz_ml.learn.known_truth import Planted, Population

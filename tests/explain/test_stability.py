@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import rankdata, spearmanr
 
 from tests_shared import made_up_design
-from trastuz_ml.explain.contributions import Explanation, contribution_tables, contributions_of
+from trastuz_ml.explain.contribution_tables import contribution_tables
+from trastuz_ml.explain.contributions import Explanation, contributions_of
 from trastuz_ml.explain.stability import agreement_table, identical_genes, set_table
 from trastuz_ml.learn.catalogue import catalogue_model
 from trastuz_ml.learn.design import Design, Feature

@@ -17,6 +17,7 @@ from trastuz_ml.learn.fitted import FittedModel, LinearLogit
 from trastuz_ml.learn.transformers import Preparation
 from trastuz_ml.prediction import batch
 from trastuz_ml.prediction.batch import lay_out, predict, write_predictions
+from trastuz_ml.prediction.leading import NOT_ADDITIVE
 from trastuz_ml.schema import PREDICTIONS
 from trastuz_ml.store.bundle import make_bundle
 
@@ -39,9 +40,11 @@ def genes_only(*genes: str, coefficients: tuple[float, ...], effects=("truncatin
     return make_bundle("handmade", model, features, "binary", effects, CARD, simulated=True)
 
 
-def test_predict__rows_in_are_rows_out_in_the_order_of_patients(table, roster):
-    assert list(table.index) == list(roster.index) == ["P1", "P2", "P3", "P4", "P5"]
-    assert [*table.reset_index().columns] == PREDICTIONS.names
+def test_predict__rows_in_are_rows_out_in_the_order_of_the_roster(linear, roster, assemble):
+    order = ["P4", "P5", "P1", "P3", "P2"]
+    table = predict(linear, assemble(roster), roster=roster.loc[order])
+    assert list(table["patient"]) == order
+    assert [*table.columns] == PREDICTIONS.names
 
 
 @pytest.mark.parametrize("kind", ["linear", "boosted", "forest"])
@@ -51,6 +54,7 @@ def test_predict__gives_the_models_own_probability(make, roster, assemble, kind)
     design, _ = lay_out(bundle, cohort)
     table = predict(bundle, cohort)
     assert np.array_equal(table["probability"], bundle.model.probability(design.X))
+    assert np.array_equal(table["probability"], predict(bundle, cohort, explain=0)["probability"])
     assert set(table["scale"]) == {"probability" if kind == "forest" else "log-odds"}
 
 
@@ -96,7 +100,7 @@ def test_predict__contributions_that_do_not_add_up_are_not_shown(linear, roster,
 
     monkeypatch.setattr(batch, "contributions_of", broken)
     table = predict(linear, assemble(roster))
-    assert set(table["top_contributions"]) == {batch.NOT_ADDITIVE}
+    assert set(table["top_contributions"]) == {NOT_ADDITIVE}
     assert table["probability"].notna().all()
 
 
@@ -192,7 +196,7 @@ def test_predict__shuffling_the_inputs_changes_nothing(linear, roster, assemble)
     rows = [("P4", "MUC16", "missense"), ("P3", "TP53", "truncating"), ("P2", "TP53", "missense")]
     rows += [("P1", "TTN", "missense"), ("P2", "PIK3CA", "silent"), ("P1", "ANKRD44", "truncating")]
     again = predict(linear, assemble(roster, rows), roster=roster.iloc[::-1])
-    assert_frame_equal(again, expected)
+    assert_frame_equal(again.iloc[::-1].reset_index(drop=True), expected)
 
 
 def test_predict__a_call_outside_the_assay_is_a_finding(linear, roster, assemble):
@@ -219,6 +223,13 @@ def test_write__csv_reads_back_with_every_digit(table, tmp_path):
     assert [float(cell or "nan").hex() for cell in back["probability"]] == [p.hex() for p in table["probability"]]
     assert list(back.columns) == PREDICTIONS.names
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.csv"]
+
+
+def test_write__a_spreadsheet_runs_no_cell_of_any_column(table, tmp_path):
+    texts = [column.name for column in PREDICTIONS.columns if column.kind == "text"]
+    write_predictions(table.reset_index().assign(**dict.fromkeys(texts, "=1+1")), tmp_path / "p.csv")
+    back = pd.read_csv(tmp_path / "p.csv", dtype=str)
+    assert set(back[texts].to_numpy().ravel()) == {"'=1+1"}
 
 
 def test_write__parquet_reads_back_equal(table, tmp_path):

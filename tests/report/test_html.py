@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from trastuz_ml import schema
 from trastuz_ml.errors import OutputExistsError
-from trastuz_ml.report.html import compare
+from trastuz_ml.report.content import content_of
+from trastuz_ml.report.html import compare, render
+from trastuz_ml.report.tables import tables_of
 from trastuz_ml.store.run_folder import Run
 
 Make = Callable[..., Run]
@@ -64,7 +70,8 @@ def test_page__no_real_identifier_in_any_byte(page_path: Path, large: Run) -> No
 
 def test_page__loads_nothing(page: str) -> None:
     parsed = Page(page)
-    assert all(address.startswith("#") for address in parsed.loaded)
+    # A table that is saved stands in the page itself.
+    assert all(address.startswith(("#", "data:text/csv;")) for address in parsed.loaded)
     assert {"script", "link", "img", "iframe", "object", "embed", "base"}.isdisjoint(parsed.tags)
     assert parsed.handlers == []
     assert set(re.findall(r"https?://[^\s\"'<)]+", page)) <= {"http://www.w3.org/2000/svg"}
@@ -83,11 +90,36 @@ def test_page__allows_only_its_own_style_sheet(page: str) -> None:
 def test_page__links_lead_somewhere_and_ids_are_unique(page: str) -> None:
     parsed = Page(page)
     assert len(parsed.ids) == len(set(parsed.ids))
-    assert {address[1:] for address in parsed.loaded} <= set(parsed.ids)
+    assert {address[1:] for address in parsed.loaded if address.startswith("#")} <= set(parsed.ids)
 
 
 def test_page__is_small_for_nine_models_and_160_patients(page_path: Path) -> None:
     assert page_path.stat().st_size < 1_000_000
+
+
+def test_page__is_rendered_from_json_alone(page: str, large: Run, pseudonyms: Names) -> None:
+    content = json.loads(json.dumps(content_of([large], pseudonyms(large))))
+    assert render(content) == page
+
+
+def test_page__every_figure_has_words_and_every_table_a_button(page: str) -> None:
+    figures = re.findall(r"<svg [^>]*>", page)
+    assert len(figures) > 30
+    assert all('role="img"' in figure and "aria-labelledby=" in figure for figure in figures)
+    assert page.count("<desc ") == len(figures)
+    for name in ("roc", "precision-recall", "calibration", "scores", "baseline", "flow", "mutations", "patients"):
+        assert f'data-table="{name}" download="' in page
+
+
+def test_page__data_button_holds_the_table_as_csv(page: str, large: Run, pseudonyms: Names) -> None:
+    address = re.search(
+        r'data-table="scores" download="[^"]*\.csv" href="data:text/csv;charset=utf-8,([^"]*)"', page
+    )
+    assert address is not None
+    rows = list(csv.DictReader(io.StringIO(unquote(address[1]))))
+    expected = tables_of(content_of([large], pseudonyms(large))["runs"][0])["scores"]
+    assert [(row["model"], row["score"]) for row in rows] == [(row["model"], row["score"]) for row in expected]
+    assert float(rows[0]["estimate"]) == expected[0]["estimate"]
 
 
 def test_page__same_run_same_bytes(page_path: Path, large: Run, pseudonyms: Names, tmp_path: Path) -> None:
@@ -96,8 +128,11 @@ def test_page__same_run_same_bytes(page_path: Path, large: Run, pseudonyms: Name
 
 
 def test_page__comes_in_reading_order(page: str) -> None:
-    headings = ["The answer", "Scores", "Comparisons", "Genes", "Mutations by response",
-                "Findings about the data", "Limits", "Provenance"]  # fmt: skip
+    headings = [
+        "The answer", "What n can tell", "Flow of patients and calls", "Table 1: patients by response",
+        "Findings about the data", "Mutations by response", "Scores", "Comparisons", "Genes", "Patients", "Limits",
+        "TRIPOD+AI", "Provenance",
+    ]  # fmt: skip
     places = [page.index(f">{heading}</h2>") for heading in headings]
     assert places == sorted(places)
 

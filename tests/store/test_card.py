@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from trastuz_ml.errors import ModelError
-from trastuz_ml.store.card import CARD_FIELDS, card_markdown, plain
+from trastuz_ml.store.card import CARD_DEFAULTS, CARD_FIELDS, card_markdown, plain
+from trastuz_ml.store.tripod import ITEMS, reporting
 
 
 @pytest.fixture
@@ -31,7 +32,14 @@ def card() -> dict:
         "versions": {"python": "3.11.9"},
         "inputs": {"patient": "patient"},
         "limits": ["Single-arm cohort:\nresponse to the regimen given."],
-    }
+        "strata": [
+            {"model": "chosen", "covariate": "HER2.status", "level": "POS", "patients": 62, "responders": 20,
+             "auroc": 0.6, "low": 0.4, "high": 0.77, "interval": "widened DeLong", "status": ""},
+        ],
+        "reporting": reporting({"5a": "Two files.", "18f": "On | request."}),
+        "run": "ab" * 32,
+        "files": {"model.json": "cd" * 32},
+    }  # fmt: skip
 
 
 def test_card__says_what_the_model_must_not_be_used_for(card):
@@ -86,3 +94,36 @@ def test_card__values_of_numpy_and_pandas_become_plain():
 
 def test_card__every_field_has_a_meaning(card):
     assert set(card) == set(CARD_FIELDS)
+
+
+def test_card__every_item_of_tripod_is_there_and_what_nobody_said_is_not_stated(card):
+    lines = card_markdown(card).splitlines()
+    rows = [line for line in lines if line.split("|")[1:2] and line.split("|")[1].strip() in ITEMS]
+    assert [row.split("|")[1].strip() for row in rows] == list(ITEMS)
+    assert "| 5a | Source of data | Two files. |" in rows
+    assert "| 17 | Ethical approval and consent | not stated |" in rows
+    assert sum("| not stated |" in row for row in rows) == len(ITEMS) - 2
+    assert any(line.startswith("Not stated: 1, 2, 3a") for line in lines)
+
+
+def test_card__tripod_has_the_27_items_of_2024():
+    numbers = list(dict.fromkeys(int(item.rstrip("abcdefg")) for item in ITEMS))
+    assert numbers == list(range(1, 28))
+    assert len(ITEMS) == 52
+
+
+def test_card__an_item_that_tripod_does_not_have_is_refused():
+    with pytest.raises(ModelError, match="no item 99"):
+        reporting({"99": "x"})
+
+
+def test_card__scores_within_strata_are_shown_with_their_interval(card):
+    assert "| chosen | HER2.status POS | 62 | 20 | 0.600 | 0.400 to 0.770 |  |" in card_markdown(card)
+    assert "how scores differ between groups of patients is not known" in card_markdown(card | {"strata": []})
+
+
+def test_card__names_the_run_and_the_hash_of_each_file(card):
+    text = card_markdown(card)
+    assert f"Run that made it: {'ab' * 32}." in text
+    assert f"| model.json | {'cd' * 32} |" in text
+    assert "Run that made it: not stated." in card_markdown(card | CARD_DEFAULTS)

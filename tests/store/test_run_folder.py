@@ -191,3 +191,17 @@ def test_run__watched_genes_stand_in_the_order_of_the_declaration(run):
     table = schema.conform(rows.reindex(columns=schema.ASSOCIATIONS.names), schema.ASSOCIATIONS)
     declared = dataclasses.replace(run, associations=table, configuration={"watch": ["ANKRD44", "TP53"]})
     assert declared.watched["gene"].tolist() == ["ANKRD44", "TP53"]
+
+
+def test_run__the_fingerprint_is_that_of_what_was_asked_and_predicted(run, tmp_path):
+    run.save(tmp_path / "run")
+    assert Run.load(tmp_path / "run").fingerprint == run.fingerprint
+    nudged = run.out_of_fold.assign(probability=run.out_of_fold["probability"] + 2**-50)
+    asked = {**run.configuration, "export": "another"}
+    others = [dataclasses.replace(run, out_of_fold=nudged), dataclasses.replace(run, configuration=asked)]
+    assert len({run.fingerprint, *(other.fingerprint for other in others)}) == 3
+
+
+def test_run__the_fingerprint_does_not_depend_on_where_things_are(run):
+    elsewhere = {**run.configuration, "data": "/another/folder", "tracking": {"uri": "sqlite:///x.db"}}
+    assert dataclasses.replace(run, configuration=elsewhere).fingerprint == run.fingerprint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,19 @@ import pytest
 import scipy.sparse as sp
 
 from trastuz_ml import schema
+from trastuz_ml.assays.assay import EXOME, Assay
+from trastuz_ml.cohort.cohort import Cohort
+from trastuz_ml.cohort.patients import RosterPlan, read_roster
 from trastuz_ml.cohort.pseudonyms import pseudonyms
+from trastuz_ml.cohort.variant_marks import VariantMarks
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.learn.fitted import FittedModel, LinearLogit
 from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.schema import conform
-from trastuz_ml.store.bundle import make_bundle, save_bundle
+from trastuz_ml.prediction.batch import lay_out, predict
+from trastuz_ml.prediction.pyfunc import frame_of
+from trastuz_ml.schema import CALLS, conform
+from trastuz_ml.store.bundle import load_model, make_bundle, save_bundle
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.track.items import FileItem, items_of
 from trastuz_ml.track.mlflow_writer import Tracked, track
@@ -100,21 +106,37 @@ def make_run(folder: Path | None = None, *, simulated: bool = True) -> Run:
     )
 
 
-def make_model(folder: Path) -> Path:
-    """A stored logistic model on five features of three kinds."""
-    rng = np.random.default_rng(1)
-    X = rng.integers(0, 2, (12, len(FEATURES))).astype(np.float32)
-    preparation = Preparation(tuple(f.kind for f in FEATURES)).fit(X)
-    width = preparation.transform(X).shape[1]
+def make_model(folder: Path, run: str = "", seed: int = 1, features: tuple[Feature, ...] = FEATURES) -> Path:
+    """A stored logistic model on features of three kinds, with what must stay on the machine beside it."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 2, (12, len(features))).astype(np.float32)
+    preparation = Preparation(tuple(f.kind for f in features))
+    preparation = preparation.fit(X) if features else preparation
+    width = preparation.transform(X).shape[1] if features else 0
     fitted = FittedModel(
-        MODELS[1], np.arange(len(FEATURES)), preparation, LinearLogit(np.linspace(-1, 1, width), 0.3)
+        MODELS[1], np.arange(len(features)), preparation, LinearLogit(np.linspace(-1, 1, width), 0.3 * seed)
     )
     card = {
         "response": {"column": "response", "positive": ["yes"], "negative": ["no"]},
-        "patients": 24, "responders": 8, "scores": [], "sources": [], "limits": ["made up"],
+        "patients": 24, "responders": 8, "scores": [], "sources": [], "limits": ["made up"], "run": run,
     }  # fmt: skip
-    save_bundle(make_bundle("made-up", fitted, FEATURES, "binary", ("missense",), card, True), folder)
-    return folder
+    bundle = make_bundle("made-up", fitted, features, "binary", ("missense",), card, True)
+    marks = np.sort(rng.integers(2**63, 2**64, (24, 5), dtype=np.uint64), axis=1)
+    shown = tuple(sorted(pseudonyms(PATIENTS, KEY).values()))
+    local = VariantMarks("0" * 16, marks.ravel(), np.arange(25) * 5, shown, common=marks[:0, 0])
+    vectors = rng.random((24, len(bundle.genes))).astype(np.float32)
+    return save_bundle(replace(bundle, vectors=vectors, marks=local), folder)[0]
+
+
+ROWS = [("N1", "TP53"), ("N2", "age"), ("N3", "TP53"), ("N3", "age"), ("N5", "TP53")]
+# A long fraction, a missing number, levels missing and unknown, a patient of a panel that lacks a gene.
+ROSTER = """patient\tage\tsubtype\tgrade\tassay
+N1\t47.123456789012345\ther2\tlow\texome
+N2\t1e-3\tluminal\thigh\texome
+N3\t\tbasal\tmiddle\texome
+N4\t63.1\t\t\texome
+N5\t33.333333333333336\ther2\thigh\tpanel
+"""
 
 
 @dataclass(frozen=True)
@@ -126,6 +148,8 @@ class Place:
     names: dict[str, str]
     model: Path
     tracked: Tracked
+
+    make_model = staticmethod(make_model)
 
     @property
     def uri(self) -> str:
@@ -156,3 +180,29 @@ def place(tmp_path_factory: pytest.TempPathFactory, names: dict[str, str]) -> Pl
         pip_requirements=REQUIREMENTS,
     )  # fmt: skip
     return Place(root, run, names, model, tracked)
+
+
+@dataclass(frozen=True)
+class New:
+    """New patients: what `predict` says of them, and the frame that a served model reads."""
+
+    probability: list[float]
+    frame: pd.DataFrame
+
+
+@pytest.fixture(scope="session")
+def new(place: Place, tmp_path_factory: pytest.TempPathFactory) -> New:
+    bundle = load_model(place.model)
+    path = tmp_path_factory.mktemp("new") / "roster.tsv"
+    path.write_text(ROSTER)
+    patients, _ = read_roster(path, RosterPlan("patient", covariates=bundle.covariates, assay="assay"))
+    calls = pd.DataFrame([(*row, "missense") for row in ROWS], columns=["patient", "gene", "effect"])
+    cohort = Cohort.assemble(
+        conform(calls, CALLS), patients, covariates=bundle.covariates,
+        assays=(EXOME, Assay("panel", frozenset({"TP53"}))), training=False,
+    )  # fmt: skip
+    table = predict(bundle, cohort, explain=0).set_index("patient")
+    design = lay_out(bundle, cohort)[0]
+    chances = table.loc[list(design.patients), "probability"]
+    assert chances.nunique() == 5
+    return New(chances.tolist(), frame_of(bundle, design.X))

@@ -22,7 +22,8 @@ import pytest
 
 from trastuz_ml.errors import ConfigurationError, InputError
 from trastuz_ml.prediction.pyfunc import example_input, input_frame_columns
-from trastuz_ml.store.bundle import load_model
+from trastuz_ml.store.bundle import VECTORS, load_model
+from trastuz_ml.store.mlflow_folder import bundle_in_mlflow_model
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.track import connection
 from trastuz_ml.track.connection import quiet_mlflow
@@ -58,6 +59,24 @@ def test_store__no_byte_of_it_names_a_patient(place: Any) -> None:
         assert not [p for p in patients if p.encode() in content or p in str(path)], path
         assert b"ann:secret" not in content
     assert any(next(iter(place.names.values())).encode() in path.read_bytes() for path in files)
+
+
+def test_store__no_training_row_and_no_local_file_of_the_model_is_in_it(place: Any) -> None:
+    bundle = load_model(place.model)
+    assert {"local.json", "overlap.u64", VECTORS} <= {path.name for path in place.model.iterdir()}
+    hidden = [(place.model / name).read_bytes() for name in ("local.json", "overlap.u64", VECTORS)]
+    hidden += [row.tobytes() for row in bundle.vectors] + [mark.tobytes() for mark in bundle.marks.marks]
+    for path in (path for path in (place.root / "runs").rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert path.name not in ("local.json", "overlap.u64", VECTORS)
+        assert not [secret for secret in hidden if secret in content], path
+
+
+def test_model__logged_is_the_stored_one_to_the_bit(place: Any) -> None:
+    [folder] = (place.root / "runs" / "mlartifacts" / "models").iterdir()
+    logged = load_model(bundle_in_mlflow_model(folder / "artifacts"))
+    assert logged.sha256 == load_model(place.model).sha256
+    assert (logged.vectors, logged.marks) == (None, None)
 
 
 def test_run__is_finished_and_complete(place: Any, client: Any) -> None:
@@ -145,8 +164,7 @@ def test_registry__a_second_model_is_a_second_version_and_takes_the_alias(place:
 
 
 def test_model__without_features_is_logged(place: Any, client: Any, tmp_path: Path) -> None:
-    (tmp_path / "features.json").write_text('{"features": []}')
-    tracked = add(place, [], "no features", bundle_folder=tmp_path)
+    tracked = add(place, [], "no features", bundle_folder=place.make_model(tmp_path / "rate", features=()))
     assert client.get_run(tracked.run_id).info.status == "FINISHED"
 
 

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from trastuz_ml.calls.genes.names import chromosomes_decide, reconcile_genes
 from trastuz_ml.calls.genes.symbols import read_symbol_table
 from trastuz_ml.calls.reading import Filters, ReadFile, Reading
 from trastuz_ml.calls.regular_files import regular_files
-from trastuz_ml.calls.tables.maf import read_table_of_calls
+from trastuz_ml.calls.tables.maf import read_table_in_blocks, read_table_of_calls
 from trastuz_ml.calls.vcf.reader import read_vcf
 from trastuz_ml.errors import InputError
 from trastuz_ml.findings import Finding, merged
@@ -101,9 +101,67 @@ def read_calls(paths: Sequence[str | Path], reading: Reading | None = None, *, w
     simulated = any(part.simulated for part in parts)
     # Most genes of a simulated cohort are invented, and their names therefore in no table.
     renamed = [found for found in renamed if not (simulated and found.code == "gene-unknown")]
-    findings = (*noticed, *_taken_out(dropped), *_unknown_to_filters(calls, reading.filters), *renamed)
+    unknown = _unknown_to_filters(missing_to_filters(calls, reading.filters))
+    findings = (*noticed, *_taken_out(dropped), *unknown, *renamed)
     sha256 = {name: digest for part in parts for name, digest in part.sha256.items()}
     return ReadFile(calls, dropped, findings, _one_build(parts, files), simulated, sha256)
+
+
+def read_in_blocks(path: Path, reading: Reading, *, rows: int) -> Iterator[ReadFile]:
+    """Read one file of calls some rows at a time, with gene names as the file has them.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A regular file (:func:`trastuz_ml.calls.regular_files.regular_files`) of any format. A VCF comes in one
+        block.
+    reading : Reading
+        How to read it.
+    rows : int
+        Rows of a block, or a few more.
+
+    Yields
+    ------
+    ReadFile
+        The next calls, without hashes. What was noticed, and the build, come with the last.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read; blocks before the place in question have been given by then.
+    """
+    reading = _with_filtered_columns(reading)
+    try:
+        refuse_expansion(path)
+        before = path.stat()
+        if is_vcf(path):
+            yield _complete(read_vcf(path, reading), reading)
+        else:
+            for block in read_table_in_blocks(path, reading, rows=rows):
+                yield _complete(block, reading)
+        after = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _changed(path)
+
+
+def _complete(block: ReadFile, reading: Reading) -> ReadFile:
+    calls = with_columns(block.calls, CALLS, set(filter(reading.wants, CALLS.names)))
+    return replace(block, calls=calls)
+
+
+def findings_of_rows(dropped: pd.DataFrame, missing: Mapping[str, int]) -> list[Finding]:
+    """Return what filters and readers took out, and what passed a filter for want of a value.
+
+    Parameters
+    ----------
+    dropped : pandas.DataFrame
+        By :data:`trastuz_ml.schema.ROWS`.
+    missing : mapping
+        What :func:`missing_to_filters` gave, added up.
+    """
+    return [*_taken_out(dropped), *_unknown_to_filters(missing)]
 
 
 def _with_filtered_columns(reading: Reading) -> Reading:
@@ -131,18 +189,25 @@ def _read_one(path: Path, reading: Reading) -> ReadFile:
         with ThreadPoolExecutor(1) as beside:
             digest = beside.submit(_sha256, path, refused)
             try:
-                part = read_vcf(path, reading) if _is_vcf(path) else read_table_of_calls(path, reading)
+                part = read_vcf(path, reading) if is_vcf(path) else read_table_of_calls(path, reading)
             except BaseException:
                 refused.set()  # nobody waits for the hash of a file that was refused
                 raise
             part = replace(part, sha256={path.name: digest.result()})
         after = path.stat()
     except OSError as error:
-        why = error.strerror or error
-        raise InputError(f"{path} cannot be read: {why}; check the path of the calls.") from error
+        raise _unreadable(path, error) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise InputError(f"{path} was changed while it was read: wait until it is complete, and read it again.")
+        raise _changed(path)
     return part
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be read: {error.strerror or error}; check the path of the calls.")
+
+
+def _changed(path: Path) -> InputError:
+    return InputError(f"{path} was changed while it was read: wait until it is complete, and read it again.")
 
 
 def _sha256(path: Path, refused: Event) -> str:
@@ -153,7 +218,7 @@ def _sha256(path: Path, refused: Event) -> str:
     return digest.hexdigest()
 
 
-def _is_vcf(path: Path) -> bool:
+def is_vcf(path: Path) -> bool:
     """Return whether a file is VCF or BCF, by its first bytes, or by its name where they say nothing."""
     try:
         with path.open("rb") as file:
@@ -204,13 +269,18 @@ def _taken_out(dropped: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def _unknown_to_filters(calls: pd.DataFrame, filters: Filters) -> list[Finding]:
+def missing_to_filters(calls: pd.DataFrame, filters: Filters) -> dict[str, int]:
+    """Return how many calls have no value for each declared filter, by the filter's name."""
+    return {name: int(calls[column].isna().sum()) for column, name in _declared(filters)}
+
+
+def _unknown_to_filters(missing: Mapping[str, int]) -> list[Finding]:
     """Return a finding for each declared filter that some calls have no value for: they pass it."""
-    unknown = {name: (column, int(calls[column].isna().sum())) for column, name in _declared(filters)}
+    column_of = {name: column for column, name in _FILTERED}
     return [
         Finding("warning", "filter-without-value",
-                f"calls that give no {column}, which `filters: {name}:` looks at: they pass it", count)
-        for name, (column, count) in unknown.items()
+                f"calls that give no {column_of[name]}, which `filters: {name}:` looks at: they pass it", count)
+        for name, count in missing.items()
         if count
     ]  # fmt: skip
 

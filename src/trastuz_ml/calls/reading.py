@@ -100,6 +100,9 @@ class ReadFile:
         Whether the file says that its patients are invented.
     sha256 : mapping
         Name of each file -> hash of its bytes.
+    patients : tuple of str
+        Whom the file says that it is about, calls or not: the sample columns of a VCF. Empty for a table, which
+        names only those who have calls.
     """
 
     calls: pd.DataFrame
@@ -108,3 +111,4 @@ class ReadFile:
     build: str | None = None
     simulated: bool = False
     sha256: Mapping[str, str] = field(default_factory=dict)
+    patients: tuple[str, ...] = ()

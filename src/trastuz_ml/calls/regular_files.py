@@ -21,6 +21,7 @@ _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04", b"BCF")
 # No part of a path is as long; a value that is quoted in a message may be.
 _OVERLONG = re.compile(r"[^\s/]{300,}")
 _SHOWN = 80
+_OF_PIPES = re.compile(r"(?<![^\s'])[^\s']*/trastuz_ml-\w+/\d+/")
 
 
 @contextmanager
@@ -42,9 +43,19 @@ def regular_files(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
                 for file in _as_files(Path(path), Path(folder, str(place)), piped=str(path) == "-")
             ]
         except TrastuzError as error:
-            # Nobody knows the folder that held what came from a pipe.
-            said = re.sub(re.escape(folder) + r"/\d+/", "", str(error))
-            raise type(error)(_OVERLONG.sub(lambda found: f"{found[0][:_SHOWN]}...", said)) from error
+            raise type(error)(readable_message(str(error))) from error
+
+
+def readable_message(said: str) -> str:
+    """Return a message that quotes no more of a value than can be read, and no folder that nobody knows.
+
+    Examples
+    --------
+    >>> readable_message("/tmp/trastuz_ml-x1/0/standard input: the class is " + "G" * 1000)
+    'standard input: the class is GGGGG...GGG...'
+    """
+    # Nobody knows the folder that held what came from a pipe.
+    return _OF_PIPES.sub("", _OVERLONG.sub(lambda found: f"{found[0][:_SHOWN]}...", said))
 
 
 def _as_files(path: Path, spool: Path, *, piped: bool) -> list[Path]:

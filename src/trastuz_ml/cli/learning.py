@@ -94,6 +94,7 @@ def _as_content(run: Run, published: Published) -> dict[str, Any]:
         "report": str(published.report),
         "model": str(published.model),
         "mlflow": published.open_command,
+        "alias_withheld": published.alias_withheld,
     }
 
 
@@ -122,6 +123,8 @@ def _say_result(run: Run, published: Published) -> None:
     say(f"Model   {published.model}  ({run.provenance['exported']}, fitted on all patients)")
     if published.open_command:
         say(f"MLflow  {published.open_command}")
+    if published.alias_withheld:
+        note(published.alias_withheld)
     warnings = run.findings[run.findings["severity"] != "note"]
     if len(warnings):
         note(f"{len(warnings)} warnings about the data: {published.run / 'findings.tsv'}")

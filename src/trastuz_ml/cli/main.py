@@ -18,7 +18,18 @@ from typing import Annotated, Any
 import typer
 
 from trastuz_ml import __version__
-from trastuz_ml.cli import certificates, data, learning, outward, panels, planning, reporting, silencing
+from trastuz_ml.cli import (
+    certificates,
+    data,
+    learning,
+    outward,
+    panels,
+    planning,
+    registry,
+    reporting,
+    sealing,
+    silencing,
+)
 from trastuz_ml.cli.console import note, say
 from trastuz_ml.errors import TrastuzError
 
@@ -40,8 +51,12 @@ app.command()(learning.explain)
 app.command()(certificates.gene)
 app.command()(silencing.silence)
 app.command()(panels.panel)
+app.command()(registry.promote)
 app.command()(outward.predict)
+app.command()(sealing.seal)
+app.command()(sealing.unseal)
 app.command()(reporting.compare)
+app.command()(reporting.figure)
 
 _DEBUG = "--debug"
 # By custom, the exit code is the signal's number and this.

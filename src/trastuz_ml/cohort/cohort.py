@@ -304,14 +304,15 @@ def _require_declared_assays(patients: pd.DataFrame, assays: Sequence[Assay]) ->
 
 def _repeated(repeats: pd.DataFrame, once: pd.DataFrame) -> list[Finding]:
     counts = repeats["patient"].value_counts().sort_index()
-    distinct = once["patient"].value_counts()
+    counts = counts[counts > 0]
+    distinct = once["patient"].value_counts().reindex(counts.index, fill_value=0)
     return by_patient(
         Finding(
             "note", "duplicate-call",
-            "calls given twice or more, counted once" + (_ALL_TWICE if count >= distinct.get(patient, 0) else ""),
-            int(count), patient=str(patient),
+            "calls given twice or more, counted once" + (_ALL_TWICE if count >= kept else ""),
+            count, patient=str(patient),
         )
-        for patient, count in counts[counts > 0].items()
+        for patient, count, kept in zip(counts.index, counts.tolist(), distinct.tolist(), strict=True)
     )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 from trastuz_ml.cohort.roster_table import read_table
 from trastuz_ml.errors import EvidenceError, InputError
 from trastuz_ml.findings import Finding, name_some
-from trastuz_ml.stats.discrimination import auc
 
 When = Literal["baseline", "post"]
 Kind = Literal["number", "category", "ordered"]
@@ -296,6 +295,8 @@ def covariate_auc(values: pd.Series, response: pd.Series, kind: Kind) -> float:
     A category's levels are ordered by the response rate of their other patients. Missing values form a level
     of their own, because being missing can be the disguise: a number is then cut at its missingness too.
     """
+    from trastuz_ml.stats.discrimination import auc  # scipy.stats takes long to import, and predictions need none
+
     known = response.notna()
     y = response[known].to_numpy(dtype=int)
     if kind == "category":

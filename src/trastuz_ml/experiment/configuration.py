@@ -248,6 +248,21 @@ class Genes(Section):
     )
 
 
+class Store(Section):
+    """What is kept with the model, and how its predictions are judged."""
+
+    training_vectors: bool = Field(
+        default=False,
+        description="keep the genes of the training patients, shuffled and without names, beside the model",
+    )
+    abstain_below: Share = Field(
+        default=0.5, description="share of the model's weight that must be measured for a prediction, 0 to 1"
+    )
+    miss_rate: Annotated[float, BeforeValidator(number)] = Field(
+        default=0.1, gt=0, lt=1, description="share of patients of each class whose conformal set may miss"
+    )
+
+
 class Tracking(Section):
     """Where the run is tracked."""
 
@@ -284,6 +299,7 @@ class Experiment(Section):
     permutation: Permutation = Permutation()
     learning_curve: LearningCurve = LearningCurve()
     export: str = Field(default=CHOSEN, description="model to store: a name, or 'chosen'")
+    store: Store = Store()
     tracking: Tracking = Tracking()
 
     @model_validator(mode="before")

@@ -14,7 +14,7 @@ from trastuz_ml.calls.read import read_calls
 from trastuz_ml.calls.reading import Filters, Reading
 from trastuz_ml.cohort.roster_table import read_table
 from trastuz_ml.errors import InputError
-from trastuz_ml.experiment.read import matching_files
+from trastuz_ml.experiment.named_files import matching_files
 
 _POSITIVE = ("pcr", "cr", "responder", "response", "r", "yes", "pos", "positive", "1", "true", "sensitive")
 _RESPONSE_WORD = re.compile(r"pcr|respon|recist|outcome|sensitiv|\bbr\b", re.IGNORECASE)

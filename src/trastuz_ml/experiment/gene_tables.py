@@ -17,7 +17,7 @@ from trastuz_ml.experiment.evidence import Procedure
 from trastuz_ml.experiment.panels import genes_by_chance_of
 from trastuz_ml.experiment.read import gene_sets_of, reading_of
 from trastuz_ml.explain.association import association_table
-from trastuz_ml.explain.contributions import contribution_tables, explained_table
+from trastuz_ml.explain.contribution_tables import contribution_tables, explained_table
 from trastuz_ml.explain.silencing import silence, silenced_table, why_not_silenced
 from trastuz_ml.explain.stability import agreement_table, set_table
 from trastuz_ml.features.gene_lengths import read_gene_lengths

@@ -3,27 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from trastuz_ml.assays.assay import EXOME, Assay, read_gene_list
-from trastuz_ml.calls.genes.names import reconcile_names
-from trastuz_ml.calls.genes.symbols import read_symbol_table
-from trastuz_ml.calls.read import read_calls
 from trastuz_ml.calls.reading import Reading
 from trastuz_ml.cohort.cohort import Cohort
-from trastuz_ml.cohort.patients import RosterPlan, read_roster
-from trastuz_ml.cohort.roster_table import read_table
-from trastuz_ml.errors import ConfigurationError
-from trastuz_ml.experiment.configuration import CallFilters
-from trastuz_ml.experiment.read import PLACE, matching_files
-from trastuz_ml.features.encoding import columns_needed
-from trastuz_ml.findings import Finding, name_some, with_more
-from trastuz_ml.prediction.batch import lay_out, predict
-from trastuz_ml.schema import COVARIATE
+from trastuz_ml.experiment.given_calls import gene_names, given_files, read_given
+from trastuz_ml.experiment.named_files import matching_files
+from trastuz_ml.experiment.new_roster import NewRoster, read_new_roster
+from trastuz_ml.experiment.parts import (
+    Asked,
+    Setting,
+    cohort_of,
+    joined_findings,
+    no_calls,
+    predict_part,
+    reading_of_model,
+    require_calls_as_trained,
+    setting_of,
+    split_calls,
+    unjudged,
+)
+from trastuz_ml.experiment.whose_calls import judge_files
+from trastuz_ml.findings import Finding, findings_table
+from trastuz_ml.schema import CALLS, join_tables
 from trastuz_ml.store.bundle import ModelBundle
+
+
+@dataclass(frozen=True, eq=False)
+class NewPatients:
+    """New patients and their calls, read as a stored model's own were.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        Those who can be predicted.
+    roster : pandas.DataFrame
+        All patients of the roster, in its order.
+    rows : pandas.Index
+        The patient of each row of the roster file: a patient who stands twice in it is refused, twice.
+    refused : mapping of patient to reason
+        Whose rows or files cannot be read.
+    findings : tuple of Finding
+        What was noticed, the cohort's own findings not included.
+    """
+
+    cohort: Cohort
+    roster: pd.DataFrame
+    rows: pd.Index
+    refused: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
+def read_new_patients(
+    bundle: ModelBundle,
+    calls: Sequence[str | Path],
+    patients: str | Path,
+    *,
+    covered: str | Path | None = None,
+    tumor: str | None = None,
+    workers: int = 1,
+) -> NewPatients:
+    """Read a roster and files of calls of new patients into memory.
+
+    Parameters
+    ----------
+    bundle, calls, patients, covered, tumor
+        As in :func:`predict_files`.
+    workers : int
+        Processes that read VCF files; the result does not depend on it.
+
+    Raises
+    ------
+    TrastuzError
+        As :func:`predict_files`.
+    """
+    read = _read(bundle, calls, Path(patients), _asked(covered, tumor), workers)
+    refused = dict(read.refused)
+    if read.calls is not None:
+        refused = {**unjudged(bundle, read.calls), **refused}
+    members = read.roster.patients[~read.roster.patients.index.isin(list(refused))].sort_index()
+    if read.calls is None:
+        cohort = Cohort.of_roster(
+            members, covariates=bundle.covariates, simulated=bundle.simulated, training=False
+        )
+    else:
+        cohort = cohort_of(bundle, read.calls, members, read.setting)
+    return NewPatients(cohort, read.roster.patients, read.roster.rows, refused, read.findings)
 
 
 def predict_files(
@@ -34,11 +102,14 @@ def predict_files(
     covered: str | Path | None = None,
     tumor: str | None = None,
     explain: int = 5,
+    abstain_below: float | None = None,
+    workers: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict the patients of a roster from files of calls.
+    """Predict the patients of a roster from files of calls, all in memory.
 
     Columns are read under the names that the training experiment used; the bundle holds them. A model that reads
-    covariates alone needs no calls.
+    covariates alone needs no calls. What is wrong with one patient's row or file refuses that patient, and nobody
+    else; :func:`trastuz_ml.experiment.batches.predict_to_file` does the same for cohorts of any size.
 
     Parameters
     ----------
@@ -56,105 +127,82 @@ def predict_files(
         The tumour's sample column in VCF files whose header does not say.
     explain : int
         How many contributions to name for each patient.
+    abstain_below : float, optional
+        Smallest share (0 to 1) of the model's weight that must have been measured; the model's own by default.
+    workers : int
+        Processes that read VCF files; the result does not depend on it.
 
     Returns
     -------
     predictions, findings : pandas.DataFrame
-        :data:`trastuz_ml.schema.PREDICTIONS`, one row a patient of the roster, and what was noticed.
+        :data:`trastuz_ml.schema.PREDICTIONS`, one row a row of the roster, and what was noticed.
 
     Raises
     ------
     TrastuzError
-        If a file or column is missing, no patient of the calls is on the roster, or calls are missing or too much.
+        If the roster or a column of it is missing, no patient of the calls is on the roster, calls are missing or
+        too much, or a file cannot be read and it cannot be told whom that concerns.
     """
-    _require_calls_as_trained(bundle, calls, covered, tumor)
-    if calls:
-        cohort, roster = _with_calls(bundle, calls, Path(patients), covered, tumor)
-    else:
-        cohort, roster = _roster_alone(bundle, Path(patients))
-    predictions = predict(bundle, cohort, explain=explain, roster=roster)
-    _, uncovered = lay_out(bundle, cohort)
-    return predictions, with_more(cohort.findings, uncovered)
+    asked = replace(_asked(covered, tumor), explain=explain, abstain_below=abstain_below)
+    read = _read(bundle, calls, Path(patients), asked, workers)
+    table, noticed = predict_part(bundle, read.calls, read.roster.patients, read.refused, read.setting)
+    return in_rows(table, read.roster.rows), findings_table([*read.findings, *joined_findings([noticed])])
 
 
-def _require_calls_as_trained(
-    bundle: ModelBundle, calls: Sequence[str | Path], covered: str | Path | None, tumor: str | None
-) -> None:
-    """Refuse calls that the model cannot read, and a model that reads calls where there are none."""
-    if calls and bundle.card["inputs"]["reading"] is None:
-        raise ConfigurationError(
-            "The model was trained without calls, on covariates alone: leave out --calls, which it cannot read."
+def in_rows(table: pd.DataFrame, rows: pd.Index) -> pd.DataFrame:
+    """Return predictions with one row for each row of the roster."""
+    places = pd.Index(table["patient"]).get_indexer(rows)
+    return table.iloc[places].reset_index(drop=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    roster: NewRoster
+    calls: pd.DataFrame | None
+    setting: Setting
+    refused: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
+def _asked(covered: str | Path | None, tumor: str | None) -> Asked:
+    return Asked(None if covered is None else Path(covered), tumor)
+
+
+def _read(bundle: ModelBundle, calls: Sequence[str | Path], patients: Path, asked: Asked, workers: int) -> _Read:
+    require_calls_as_trained(bundle, calls, asked)
+    if not calls:
+        roster = roster_alone(bundle, patients)
+        return _Read(roster, None, Setting(asked, (), None), roster.refused, roster.findings)
+    with reading_of_model(bundle, asked.tumor) as reading:
+        setting = setting_of(bundle, asked, reading.symbols)
+        roster = read_new_roster(
+            patients, bundle.card["inputs"], bundle.covariates, setting.assays, by_column=asked.covered is None
         )
-    other = [feature.name for feature in bundle.features if feature.block != COVARIATE]
-    if not calls and other:
-        raise ConfigurationError(
-            f"The model reads {name_some(other, 3)}, which come from mutation calls: give the files with --calls."
-        )
-    if not calls and (covered is not None or tumor is not None):
-        raise ConfigurationError("--covered and --tumor say how calls are read: give --calls, or leave them out.")
+        return _with_calls(bundle, calls, roster, setting, reading, workers)
 
 
-def _roster_alone(bundle: ModelBundle, patients: Path) -> tuple[Cohort, pd.DataFrame]:
-    """Return the cohort of a roster without calls, and the roster; who was sequenced does not matter."""
+def roster_alone(bundle: ModelBundle, patients: Path) -> NewRoster:
+    """Read the roster for a model without calls: who was sequenced does not matter."""
     inputs = {**bundle.card["inputs"], "sequenced": {}}
-    plan, findings = _plan(inputs, patients, bundle, by_column=False)
-    roster, noticed = read_roster(patients, plan, sheet=inputs["sheets"][1])
-    cohort = Cohort.of_roster(
-        roster, covariates=bundle.covariates, findings=[*findings, *noticed], simulated=bundle.simulated,
-        training=False,
-    )  # fmt: skip
-    return cohort, roster
+    return read_new_roster(patients, inputs, bundle.covariates, (), by_column=False)
 
 
 def _with_calls(
-    bundle: ModelBundle, calls: Sequence[str | Path], patients: Path, covered: str | Path | None, tumor: str | None
-) -> tuple[Cohort, pd.DataFrame]:
-    """Return the cohort of calls and roster, read as in training, and the roster."""
-    inputs = bundle.card["inputs"]
-    calls_sheet, roster_sheet = inputs["sheets"]
-    how = inputs["reading"]
-    needed = PLACE | columns_needed(bundle.encoding, bundle.effects)
-    reading = Reading(
-        columns=inputs["columns"], sheet=calls_sheet, tumor=tumor, patient_from=how["patient_from"],
-        annotation=how["annotation"], filters=CallFilters(**how["filters"]).plan(), wanted=needed,
-    )  # fmt: skip
-    read = read_calls(matching_files(Path(), [str(path) for path in calls]), reading)
-    plan, findings = _plan(inputs, patients, bundle, by_column=covered is None)
-    roster, noticed = read_roster(patients, plan, sheet=roster_sheet)
-    cohort = Cohort.assemble(
-        read.calls, roster, covariates=bundle.covariates, assays=_assays(inputs, covered),
-        findings=[*read.findings, *findings, *noticed], simulated=bundle.simulated, training=False,
-        dropped=read.dropped, build=read.build,
-        default_assay=None if covered is not None else inputs["default_assay"],
-    )  # fmt: skip
-    return cohort, roster
+    bundle: ModelBundle, calls: Sequence[str | Path], roster: NewRoster, setting: Setting, reading: Reading,
+    workers: int,
+) -> _Read:  # fmt: skip
+    kept: list[pd.DataFrame] = []
+    names = gene_names(reading)
+    everybody = pd.Series(0, index=roster.patients.index)
 
+    def take(block: pd.DataFrame) -> None:
+        kept.extend(own for _, own in split_calls(block, everybody, reading.wanted or frozenset()))
 
-def _assays(inputs: Mapping[str, Any], covered: str | Path | None) -> tuple[Assay, ...]:
-    if covered is not None:
-        listed = read_gene_list(Path(covered))
-        current = reconcile_names(listed, read_symbol_table())
-        return (Assay(EXOME.name, frozenset(current[gene] for gene in listed)),)
-    return tuple(
-        Assay(name, None if said["genes"] is None else frozenset(said["genes"]), said["megabases"])
-        for name, said in inputs["assays"].items()
-    )
-
-
-def _plan(
-    inputs: Mapping[str, Any], patients: Path, bundle: ModelBundle, *, by_column: bool
-) -> tuple[RosterPlan, list[Finding]]:
-    # A new roster need not say again what the training roster said of everybody.
-    present = set(read_table(patients, inputs["sheets"][1]).columns)
-    sequenced = {name: values for name, values in inputs["sequenced"].items() if name in present}
-    keep = {name: values for name, values in inputs["filter"].items() if name in present}
-    findings = [
-        Finding("warning", "population-unknown",
-                f"the model was trained on patients with {name} {' or '.join(values)}, a column that this roster "
-                "does not have: whether they are of that population is not known")
-        for name, values in inputs["filter"].items()
-        if name not in present
-    ]  # fmt: skip
-    assay = inputs["assay"] if by_column else None
-    plan = RosterPlan(inputs["patient"], covariates=bundle.covariates, assay=assay, sequenced=sequenced, keep=keep)
-    return plan, findings
+    with given_files(matching_files(Path(), [str(path) for path in calls])) as files:
+        told = read_given(files, reading, names, take, workers=workers)
+    verdict = judge_files(told, roster, bundle.build)
+    noticed = joined_findings([file.findings for file in told])
+    findings = (*noticed, *names.findings(), *verdict.findings, *roster.findings)
+    refused = {**verdict.refused, **roster.refused}
+    whole = join_tables(kept, CALLS) if kept else no_calls()
+    return _Read(roster, whole, replace(setting, build=verdict.build), refused, findings)

@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from trastuz_ml.cohort.pseudonyms import pseudonym_key, pseudonyms
 from trastuz_ml.errors import ConfigurationError, OutputExistsError
 from trastuz_ml.experiment.configuration import Experiment
+from trastuz_ml.experiment.export import bundle_of
 from trastuz_ml.experiment.outputs import require_folder
+from trastuz_ml.experiment.promotion_rules import evidence_of
 from trastuz_ml.experiment.train import Progress, Trained
 from trastuz_ml.files import require_free
 from trastuz_ml.report.figure_files import write_figures
 from trastuz_ml.report.html import compare
-from trastuz_ml.report.privacy import pseudonyms_of, without_identifiers
-from trastuz_ml.store.bundle import make_bundle, save_bundle
-from trastuz_ml.store.card import plain
+from trastuz_ml.store.bundle import save_bundle
 from trastuz_ml.store.run_folder import Run
-
-# What a stored model needs where it is served: the versions that made it, and nothing inferred.
-_SERVED_WITH = ("numpy", "scipy", "pandas", "scikit-learn", "skops", "pyarrow")
-
-_PURPOSE_WITHOUT_CALLS = (
-    "Estimates, from what was known before treatment, the probability of response to the regimen given in the "
-    "training cohort. Nobody was sequenced: no gene is read."
-)
+from trastuz_ml.store.versions import require_room
+from trastuz_ml.track.connection import tracking_address
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where everything went; ``open_command`` is empty when the run was not tracked."""
+    """Where everything went.
+
+    Attributes
+    ----------
+    run, model, report : Path
+        Folder of the run, folder of the model's version, the page.
+    open_command : str
+        What opens the MLflow page; empty when the run was not tracked.
+    alias_withheld : str
+        Why the model did not get the alias that the experiment asks for; empty when it did, or none was asked for.
+    """
 
     run: Path
     model: Path
     report: Path
     open_command: str = ""
+    alias_withheld: str = ""
 
 
 def require_outputs_free(experiment: Experiment, runs: Path, models: Path, *, force: bool) -> None:
@@ -46,23 +49,25 @@ def require_outputs_free(experiment: Experiment, runs: Path, models: Path, *, fo
     Raises
     ------
     OutputExistsError
-        If the run or the model is there and ``force`` is false, or something else is in its place.
+        If the run is there and ``force`` is false, or something else is in the place of the run or of the model.
     ConfigurationError
-        If one of the folders cannot be made or written to, or the two are the same.
+        If one of the folders cannot be made or written to, the two are the same, or runs cannot be tracked at the
+        address.
     InputError
         If the key of the pseudonyms cannot be read or made.
     """
     if runs.resolve() == models.resolve():
         raise ConfigurationError(f"Runs and models cannot both be kept in {runs}: give them two folders.")
-    for folder, mark, what in ((runs, "run.json", "run"), (models, "manifest.json", "model")):
-        output = folder / experiment.name
-        require_free(output, force=force)
-        if output.exists() and not (output / mark).is_file():
-            raise OutputExistsError(
-                f"{output} is not a {what}, so it is not replaced: give another folder or name."
-            )
+    run = runs / experiment.name
+    require_free(run, force=force)
+    if run.exists() and not (run / "run.json").is_file():
+        raise OutputExistsError(f"{run} is not a run, so it is not replaced: give another folder or name.")
+    require_room(models / experiment.name)
+    for folder in (runs, models):
         require_folder(folder)
     pseudonym_key()
+    if experiment.tracking.enabled:
+        tracking_address(experiment.tracking.uri, runs=runs)
 
 
 def publish(
@@ -74,7 +79,7 @@ def publish(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Published:
-    """Keep a trained experiment: run folder, model bundle, report, tracked run, in this order.
+    """Keep a trained experiment: run folder, next version of the model, report, tracked run, in this order.
 
     Parameters
     ----------
@@ -85,7 +90,8 @@ def publish(
     runs, models : Path
         Parent folders of what is kept, each under the experiment's name.
     force : bool
-        Replace what is there.
+        Replace a run that is there. A model is never replaced: it gets the next version, unless it is the very
+        same.
     progress : callable, optional
         Called with (what is being done, steps done, steps in all).
 
@@ -96,101 +102,53 @@ def publish(
     """
     tell = progress or (lambda *_: None)
     require_outputs_free(experiment, runs, models, force=force)
-    run = trained.run
-    names = pseudonyms(run.patients["patient"], pseudonym_key())
-    run_folder, model_folder = runs / run.name, models / run.name
+    run, key = trained.run, pseudonym_key()
+    names = pseudonyms(run.patients["patient"], key)
+    run_folder = runs / run.name
     tell("writing the run and the model", 0, 1)
     run.save(run_folder, force=force)
-    settings = experiment.features
-    bundle = make_bundle(
-        run.name, trained.model, trained.design.features, settings.encoding, trained.run.matrix.effects,
-        _card(trained, experiment, names), run.simulated,
-    )  # fmt: skip
-    save_bundle(bundle, model_folder, force=force)
+    model_folder, _ = save_bundle(bundle_of(trained, experiment, names, key), models / run.name)
     tell("drawing the report", 0, 1)
     report = compare([run], run_folder / "report.html", names=names, force=True)
-    command = ""
+    command, withheld = "", ""
     if experiment.tracking.enabled:
         tell("tracking with MLflow", 0, 1)
-        command = _track(run, experiment, names, report, model_folder, runs)
-    return Published(run_folder, model_folder, report, command)
+        withheld = _why_no_alias(run, experiment)
+        alias = None if withheld else experiment.tracking.alias
+        command = _track(run, experiment, names, report, model_folder, runs, alias)
+    return Published(run_folder, model_folder, report, command, withheld)
 
 
-def _card(trained: Trained, experiment: Experiment, names: Mapping[str, str]) -> dict[str, Any]:
-    run, response, calls = trained.run, experiment.roster.response, experiment.calls
-    exported = run.scores[run.scores["model"].isin([trained.model.name, "chosen"])]
-    card: dict[str, Any] = plain(
-        {
-            "purpose": experiment.purpose or ("" if calls is not None else _PURPOSE_WITHOUT_CALLS),
-            "response": {
-                "column": response.column, "positive": response.positive, "negative": response.negative,
-            },
-            "patients": len(run.patients),
-            "responders": int(run.patients["response"].sum()),
-            "scores": exported.to_dict(orient="records"),
-            "sources": without_identifiers(run.provenance["sources"], pseudonyms_of([run], names)),
-            "limits": _limits(run),
-            "inputs": {
-                "patient": experiment.roster.patient,
-                "sheets": [0 if calls is None else calls.sheet, experiment.roster.sheet],
-                "columns": {} if calls is None else dict(calls.columns),
-                "reading": _reading(experiment),
-                "gene_sets": trained.gene_sets,
-                "sequenced": {name: list(values) for name, values in experiment.roster.sequenced.items()},
-                "filter": {name: list(values) for name, values in experiment.roster.filter.items()},
-                "assay": experiment.roster.assay,
-                "default_assay": experiment.roster.default_assay,
-                "assays": {
-                    a.name: {"genes": None if a.genes is None else sorted(a.genes), "megabases": a.megabases}
-                    for a in trained.assays
-                },
-            },
-        }
-    )  # fmt: skip
-    return card
-
-
-def _reading(experiment: Experiment) -> dict[str, Any] | None:
-    """Return how calls were read, for new patients' calls to be read in the same way; nothing without calls.
-
-    The tumour's sample column is left out: it can be the name of a patient.
-    """
-    calls = experiment.calls
-    if calls is None:
-        return None
-    return {
-        "patient_from": calls.patient_from, "annotation": calls.annotation, "filters": calls.filters.model_dump(),
-    }  # fmt: skip
-
-
-def _limits(run: Run) -> list[str]:
-    said = [
-        f"Fitted on {len(run.patients)} patients; the scores are those of the fitting procedure, by nested "
-        "cross-validation, not of this one model in another hospital.",
-        "The response is to the regimen given: without an untreated arm nothing here is specific to trastuzumab.",
-    ]
-    said += [f"{row.gene}: {row.status}." for row in run.watched.itertuples() if row.status]
-    return said
+def _why_no_alias(run: Run, experiment: Experiment) -> str:
+    """Return why the model may not have the alias: training gives none that ``promote`` would refuse."""
+    alias = experiment.tracking.alias
+    if not alias:
+        return ""
+    missed = [said.found for said in evidence_of(run, run.provenance["exported"]) if not said.met]
+    if not missed:
+        return ""
+    return (
+        f"The model was registered and did not get the alias {alias}: {'; '.join(missed)}. "
+        "`trastuz-ml promote` with --override gives it nevertheless, and records the reason."
+    )
 
 
 def _track(
-    run: Run, experiment: Experiment, names: dict[str, str], report: Path, model_folder: Path, runs: Path
-) -> str:
+    run: Run, experiment: Experiment, names: dict[str, str], report: Path, model_folder: Path, runs: Path,
+    alias: str | None,
+) -> str:  # fmt: skip
     from trastuz_ml.track.items import FileItem, items_of
+    from trastuz_ml.track.logged_model import requirements_of
     from trastuz_ml.track.mlflow_writer import open_command, track
 
     settings = experiment.tracking
-    versions = run.provenance["versions"]
-    served = [f"{name}=={versions[name]}" for name in _SERVED_WITH]
-    booster = f"xgboost-cpu=={versions['xgboost']}; sys_platform != 'darwin'"
-    requirements = [f"trastuz-ml=={run.provenance['code']['version']}", *served, booster]
     with tempfile.TemporaryDirectory() as folder:
         drawn = write_figures(run, names, Path(folder))
         figures = [FileItem(f"figures/{path.name}", path) for path in drawn]
         tracked = track(
             run, [*items_of(run, names, report=report), *figures],
-            uri=settings.uri or f"sqlite:///{(runs / 'mlflow.db').resolve()}",
+            uri=tracking_address(settings.uri, runs=runs),
             experiment=settings.experiment or experiment.name, bundle_folder=model_folder,
-            register=settings.register_as, alias=settings.alias, pip_requirements=requirements,
+            register=settings.register_as, alias=alias, pip_requirements=requirements_of(model_folder),
         )  # fmt: skip
     return open_command(tracked)

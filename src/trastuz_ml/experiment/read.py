@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from trastuz_ml.cohort.roster_table import read_table, says_simulated
 from trastuz_ml.errors import ConfigurationError, InputError
 from trastuz_ml.experiment.configuration import AssaySettings, Experiment
 from trastuz_ml.experiment.cores import available_cores
+from trastuz_ml.experiment.named_files import matching_files
 from trastuz_ml.features.encoding import build_gene_matrix, columns_needed
 from trastuz_ml.features.gene_sets import members_of, read_gene_sets
 from trastuz_ml.features.masks import Mask, read_masks
@@ -294,25 +295,3 @@ def _mask(experiment: Experiment) -> Mask | None:
             f"{settings.masks} declares no mask '{settings.mask}'; it declares {', '.join(sorted(masks))}."
         )
     return masks[settings.mask]
-
-
-def matching_files(root: Path, names: Sequence[str]) -> list[Path]:
-    """Return the files that names and patterns stand for, sorted within a pattern.
-
-    Raises
-    ------
-    InputError
-        If no file matches a pattern.
-    """
-    found: list[Path] = []
-    for name in names:
-        if "*" not in name and "?" not in name:
-            found.append(root / name if name != "-" else Path(name))
-            continue
-        # A pattern may begin anywhere, and pathlib matches relative ones only.
-        base = Path(name).anchor or root
-        matched = sorted(Path(base).glob(str(Path(name).relative_to(Path(name).anchor))))
-        if not matched:
-            raise InputError(f"No file matches {root / name}; check the pattern of the calls.")
-        found += matched
-    return list(dict.fromkeys(found))

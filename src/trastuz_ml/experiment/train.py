@@ -52,6 +52,7 @@ class Trained:
     model: FittedModel
     design: Design
     assays: tuple[Assay, ...]
+    cohort: Cohort
     gene_sets: Mapping[str, Sequence[str]] | None = None
 
 
@@ -127,7 +128,7 @@ def train(
         raise ConfigurationError(
             f"export: {exported} is an average of models and is not stored: name another one."
         )
-    return Trained(run, model, design, cohort.assays, members)
+    return Trained(run, model, design, cohort.assays, cohort, members)
 
 
 def tuning_of(experiment: Experiment) -> Tuning:

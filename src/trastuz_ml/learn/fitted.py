@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.learn.tree_paths import expected_output, trees_of_booster, trees_of_forest
+from trastuz_ml.learn.columns import LearnedColumns
+from trastuz_ml.learn.tree_paths import Tree, expected_output, trees_of_booster, trees_of_forest
 
 Array = npt.NDArray[np.float64]
 
@@ -47,6 +48,15 @@ class BoostedTrees:
 
     booster: Any
 
+    @cached_property
+    def trees(self) -> tuple[list[Tree], float]:
+        """The booster's trees, and the log-odds that their outputs are added to; read once."""
+        return trees_of_booster(self.booster)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied: not what can be read again."""
+        return {"booster": self.booster}
+
     def margin(self, prepared: Array) -> Array:
         """Return log-odds, shape (n_patients,)."""
         import xgboost
@@ -56,7 +66,7 @@ class BoostedTrees:
         margin = np.asarray(self.booster.predict(data, output_margin=True), dtype=np.float64)
         gaps = np.isnan(X).any(axis=1)
         if gaps.any():
-            margin[gaps] = expected_output(*trees_of_booster(self.booster), X[gaps].astype(np.float64))
+            margin[gaps] = expected_output(*self.trees, X[gaps].astype(np.float64))
         return margin
 
     def probability(self, prepared: Array) -> Array:
@@ -71,6 +81,15 @@ class Forest:
 
     forest: Any
 
+    @cached_property
+    def trees(self) -> list[Tree]:
+        """The forest's trees; read once."""
+        return trees_of_forest(self.forest)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied: not what can be read again."""
+        return {"forest": self.forest}
+
     def probability(self, prepared: Array) -> Array:
         """Return probabilities, shape (n_patients,)."""
         gaps = np.isnan(prepared).any(axis=1)
@@ -78,7 +97,7 @@ class Forest:
         chance = np.asarray(self.forest.predict_proba(known)[:, 1], dtype=np.float64)
         if gaps.any():
             rows = prepared[gaps].astype(np.float32).astype(np.float64)
-            chance[gaps] = expected_output(trees_of_forest(self.forest), 0.0, rows)
+            chance[gaps] = expected_output(self.trees, 0.0, rows)
         return chance
 
 
@@ -92,7 +111,7 @@ class FittedModel:
         Catalogue name, such as ``l2-logistic:both``.
     columns : array of shape (n_used,)
         Places, in the design, of the columns the model was offered.
-    preparation : Preparation
+    preparation : LearnedColumns
         Fitted on the training patients.
     estimator : LinearLogit, BoostedTrees or Forest
         Fitted on the prepared columns.
@@ -104,7 +123,7 @@ class FittedModel:
 
     name: str
     columns: npt.NDArray[np.intp]
-    preparation: Preparation
+    preparation: LearnedColumns
     estimator: LinearLogit | BoostedTrees | Forest
     candidate: Mapping[str, Any] = field(default_factory=dict)
     threshold: float = 0.5

@@ -20,6 +20,7 @@ from trastuz_ml.cohort.patients import nearest
 from trastuz_ml.errors import ModelError
 from trastuz_ml.findings import name_some
 from trastuz_ml.learn.design import Feature
+from trastuz_ml.prediction.unmeasured import weight_measured
 from trastuz_ml.store.bundle import ModelBundle, load_model
 
 
@@ -31,6 +32,10 @@ class ServedModel:
 
     def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> npt.NDArray[np.float64]:
         """Return the probability of response of each row, shape (n_rows,).
+
+        Missing where :func:`trastuz_ml.prediction.batch.predict` abstains: nothing, or too little of the model's
+        weight, was measured. What it says besides (intervals, sets, whether the patient is like those of the
+        training) is not served.
 
         Parameters
         ----------
@@ -46,7 +51,9 @@ class ServedModel:
         ModelError
             If a column is missing, or holds something that the model cannot read.
         """
-        return self.bundle.probability(read_frame(self.bundle, frame))
+        X = read_frame(self.bundle, frame)
+        enough = ~(weight_measured(X, self.bundle.weights) < self.bundle.abstain_below)
+        return np.where(enough, self.bundle.probability(X), np.nan)
 
 
 def _load_pyfunc(path: str) -> ServedModel:

@@ -6,18 +6,22 @@ import io
 import re
 import unicodedata
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.path import Path as Outline
 
-# Colours are drawn as tokens and written as CSS variables, so that one figure serves light and dark pages.
-# The fallbacks hold where no page sets them. Blue and vermillion are Okabe and Ito's (2008).
-INK, MUTED, FAINT, PAPER = "#000001", "#000002", "#000003", "#000004"
-ACCENT, TOWARDS, AGAINST, NEUTRAL = "#000005", "#000006", "#000007", "#000008"
+# Colours are drawn as those of print, each different from all others, and written into a page as CSS variables, so
+# that one figure serves paper, light and dark pages. Blue and vermillion are Okabe and Ito's (2008).
+INK, MUTED, FAINT, PAPER = "#1d2329", "#59636e", "#d4dae0", "#ffffff"
+ACCENT, TOWARDS, AGAINST, NEUTRAL = "#0072b2", "#0072b3", "#d55e00", "#8a949e"
 _VARIABLES: dict[str, str] = {
     INK: "var(--ink, #1d2329)",
     MUTED: "var(--muted, #59636e)",
@@ -32,13 +36,57 @@ SMALL, TEXT = 10.0, 11.5
 _FONT = "DejaVu Sans"  # comes with matplotlib: text is measured alike on every machine
 _TOKEN = re.compile("|".join(_VARIABLES))
 _DECIMALS = re.compile(r"-?\d+\.\d+")
+HEAD = 17.0  # pixels above a panel for its name, where several make one figure
 _KEPT_IDS = frozenset({"clipPath", "pattern", "path"})
+
+
+@dataclass
+class Board:
+    """Where figures are drawn instead of being written: each on a sheet of its own, or at its place on one.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure or None
+        The one figure; none while sizes are asked for.
+    places : list of (float, float)
+        Lower left corner of each figure to come, in pixels.
+    drawn : list of (float, float)
+        Width and height of each figure that was drawn.
+    said : list of (str, str)
+        Title and alternative of each.
+    """
+
+    figure: Figure | None = None
+    places: list[tuple[float, float]] = field(default_factory=list)
+    drawn: list[tuple[float, float]] = field(default_factory=list)
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+
+_BOARD: ContextVar[Board | None] = ContextVar("board", default=None)
+
+
+@contextmanager
+def drawn_on(board: Board) -> Iterator[Board]:
+    """Draw the figures that are made within on a board: :func:`svg` then returns an empty text."""
+    mark = _BOARD.set(board)
+    try:
+        yield board
+    finally:
+        _BOARD.reset(mark)
 
 
 def sheet(width: float, height: float, *, left: float, right: float, top: float, bottom: float) -> Axes:
     """Return bare axes on a new figure; sizes and margins in CSS pixels at natural size."""
-    figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
-    box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    board, x, y = _BOARD.get(), 0.0, 0.0
+    if board is not None and board.figure is not None:
+        figure = board.figure
+        x, y = board.places[len(board.drawn)]
+    else:
+        figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
+    if board is not None:
+        board.drawn.append((width, height))
+    wide, tall = (72 * size for size in figure.get_size_inches())
+    box = ((x + left) / wide, (y + bottom) / tall, (width - left - right) / wide, (height - top - bottom) / tall)
     axes = figure.add_axes(box)
     axes.set_axis_off()
     return axes
@@ -92,17 +140,26 @@ def svg(axes: Axes, *, key: str, title: str, alternative: str) -> str:
     str
         One ``svg`` element. Presentation is in attributes, so that a page can forbid inline styles.
     """
+    board = _BOARD.get()
+    if board is not None:
+        board.said.append((title, alternative))
+        return ""
+    return svg_of(axes.figure, key=key, title=title, alternative=alternative)
+
+
+def svg_of(figure: Figure | SubFigure, *, key: str, title: str, alternative: str, paged: bool = True) -> str:
+    """Return a whole figure as SVG text, with CSS variables for a page or with plain colours for a file."""
     buffer = io.StringIO()
     # The two settings exist as global ones only; the context puts them back.
     with mpl.rc_context({"svg.hashsalt": key, "svg.fonttype": "none"}), warnings.catch_warnings():
         # The reader's browser has glyphs that the measuring font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        axes.figure.canvas.print_figure(buffer, format="svg", metadata={"Date": None})
+        figure.canvas.print_figure(buffer, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - drawn a line above, not received
     _strip(root)
     for element in root.iter():
         element.tag = _local(element.tag)
-        _rewrite(element, key)
+        _rewrite(element, key, paged=paged)
     _describe(root, key, title, alternative)
     return ElementTree.tostring(root, encoding="unicode").replace("\n", " ")
 
@@ -122,7 +179,7 @@ def _strip(root: ElementTree.Element) -> None:
             parent.text = None
 
 
-def _rewrite(element: ElementTree.Element, key: str) -> None:
+def _rewrite(element: ElementTree.Element, key: str, *, paged: bool) -> None:
     """Turn styles into attributes, tokens into variables, and ids into ids of this figure."""
     given = {_local(name): value for name, value in element.attrib.items()}
     given |= _presentation(given.pop("style", ""))
@@ -133,7 +190,7 @@ def _rewrite(element: ElementTree.Element, key: str) -> None:
         elif name == "href":
             written[name] = f"#{key}-{value[1:]}"
         elif not (name == "transform" and value.startswith("rotate(-0 ")):
-            written[name] = _shorter(value.replace("url(#", f"url(#{key}-"))
+            written[name] = _shorter(value.replace("url(#", f"url(#{key}-"), paged=paged)
     element.attrib.clear()
     element.attrib.update(written)
 
@@ -152,9 +209,9 @@ def _identity(tag: str, value: str, key: str) -> dict[str, str]:
     return {"class": value.removeprefix("mark-")} if value.startswith("mark-") else {}
 
 
-def _shorter(value: str) -> str:
+def _shorter(value: str, *, paged: bool) -> str:
     """Write tokens as variables and numbers with two decimals: a tenth of a pixel is not seen."""
-    value = _TOKEN.sub(lambda hit: _VARIABLES[hit[0]], value)
+    value = _TOKEN.sub(lambda hit: _VARIABLES[hit[0]], value) if paged else value
     return _DECIMALS.sub(lambda hit: f"{float(hit[0]):.2f}".rstrip("0").rstrip("."), value)
 
 

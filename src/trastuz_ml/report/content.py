@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,37 +11,35 @@ from trastuz_ml.explain.certificate import Certificate
 from trastuz_ml.learn.folds import LEAVE_PAIR_OUT
 from trastuz_ml.learn.out_of_fold import in_pairs
 from trastuz_ml.report.across import across_content, plan_words
-from trastuz_ml.report.answer import AUROC, CHOSEN, NO_CALLS, answer_content, coverage_of, limits_content
+from trastuz_ml.report.answer import NO_CALLS, answer_content, limits_content
+from trastuz_ml.report.bands import HOW, banded_curves
+from trastuz_ml.report.baseline import baseline_content
 from trastuz_ml.report.certificates import certificates_of
 from trastuz_ml.report.chance import chance_content, chance_sentences
 from trastuz_ml.report.curves import calibration_groups, mean_roc
+from trastuz_ml.report.flow import flow_content
 from trastuz_ml.report.gene_evidence import genes_content
 from trastuz_ml.report.genes import carriers_content, leading_content, overview_content, watched_content
+from trastuz_ml.report.origin import file_name, provenance_content
+from trastuz_ml.report.pair_matrix import matrix_content
+from trastuz_ml.report.patients import patient_rows
 from trastuz_ml.report.plain import plain, records
-from trastuz_ml.report.privacy import Pseudonyms, findings_content, pseudonyms_of, without_identifiers
+from trastuz_ml.report.privacy import Pseudonyms, findings_content, pseudonyms_of
 from trastuz_ml.report.robustness import influence_content, learning_content, optimism_content, strata_content
+from trastuz_ml.report.score_table import SCORES, headline_rows, scores_content
+from trastuz_ml.report.share import shared_section
+from trastuz_ml.report.size import size_content
+from trastuz_ml.report.tripod import checklist_content
 from trastuz_ml.schema import GENE
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.wording import count
 
-FORMAT = 3
-_REFUSED = "refused: "
-# Scores in reading order, each with what would be good.
-SCORES: dict[str, str] = {
-    "AUROC": "higher is better",
-    "average precision": "higher is better",
-    "Brier score": "lower is better",
-    "Brier skill": "higher is better",
-    "log loss": "lower is better",
-    "calibration intercept": "ideal 0",
-    "calibration slope": "ideal 1",
-    "sensitivity": "higher is better",
-    "specificity": "higher is better",
-    "MCC": "higher is better",
-}
+FORMAT = 4
+
+__all__ = ["FORMAT", "SCORES", "content_of", "file_name", "gene_sentences", "headline_rows", "scores_content"]
 
 
-def content_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Any]:
+def content_of(runs: Sequence[Run], names: Mapping[str, str], *, share: bool = False) -> dict[str, Any]:
     """Gather what a report says; the page is rendered from this and from nothing else.
 
     Parameters
@@ -51,12 +49,14 @@ def content_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Any]:
         runs only where patients, responses and split plan are the same.
     names : mapping
         Real patient identifier to the pseudonym shown in its place.
+    share : bool
+        Whether the page is to be sent: without patients and without small counts, see
+        :func:`trastuz_ml.report.share.shared_section`.
 
     Returns
     -------
     dict
-        Plain JSON values: ``format``, ``title``, ``simulated``, ``banner``, ``across`` (how runs compare, empty
-        for one run), ``pairs`` (comparisons between runs, or the reason for none) and ``runs``, a mapping each.
+        Plain JSON values, as declared in :class:`trastuz_ml.report.shape.Content`.
 
     Raises
     ------
@@ -64,6 +64,8 @@ def content_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Any]:
         If a patient has no pseudonym.
     ValueError
         If there is no run.
+    EvidenceError
+        If a run to be shared has fewer than five patients of one class of response.
     """
     if not runs:
         raise ValueError("a report needs at least one run")
@@ -75,10 +77,11 @@ def content_of(runs: Sequence[Run], names: Mapping[str, str]) -> dict[str, Any]:
         "format": FORMAT,
         "title": f"SIMULATED – {title}" if any(simulated) else title,
         "simulated": any(simulated),
+        "shared": share,
         "banner": _banner(runs),
         "across": across["sentence"],
         "pairs": across["pairs"],
-        "runs": [_section(run, hidden) for run in runs],
+        "runs": [_section(run, hidden, share=share) for run in runs],
     }
 
 
@@ -92,53 +95,73 @@ def _banner(runs: Sequence[Run]) -> str:
     return f"SIMULATED. {which} was invented by the program's simulator. Nothing here is a finding about people."
 
 
-def _section(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
+def _section(run: Run, hidden: Pseudonyms, *, share: bool) -> dict[str, Any]:
     certificates = _certificates(run)
-    watched = watched_content(run.watched, certificates)
-    facts = _facts(run)
-    pairs = in_pairs(run.out_of_fold)
-    return {
+    section = {
         "name": run.name,
         "simulated": run.simulated,
         "sequenced": sequenced(run),
-        "facts": facts,
-        "answer": answer_content(
-            run.name,
-            run.simulated,
-            run.scores,
-            run.comparisons,
-            run.choices,
-            watched,
-            sequenced=sequenced(run),
-            chance=chance_sentences(run.chance),
-        ),
+        "facts": _facts(run),
+        "size": size_content(run),
+        "flow": flow_content(run, sequenced=sequenced(run)),
+        "baseline": baseline_content(run, hidden),
+        "findings": findings_content(run.findings, hidden),
+        **_models(run, hidden),
+        "leading": leading_content(run),
+        "watched": watched_content(run.watched, certificates),
+        "genes": genes_content(run, hidden, certificates),
+        "overview": overview_content(run, hidden),
+        "patients": patient_rows(run, hidden),
+        "provenance": provenance_content(run, hidden),
+    }
+    section |= _words(run, section)
+    if share:
+        section = shared_section(section, hidden.names.values())
+    return section | {"checklist": checklist_content(section)}
+
+
+def _models(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
+    """Return what is said of the models: scores, curves, comparisons, chance, and how far the scores carry."""
+    pairs = in_pairs(run.out_of_fold)
+    bands, precision_recall = banded_curves(run.out_of_fold)
+    return {
         "scores": scores_content(run.scores, run.models),
         "models": run.models,
-        "roc": records(mean_roc(run.out_of_fold).round(4)),
         "pairs": pairs,
+        "roc": records(mean_roc(run.out_of_fold).round(4)),
+        "roc_bands": records(bands.round(4)),
+        "precision_recall": records(precision_recall.round(4)),
+        "bands": HOW if len(bands) else "",
         "calibration": [] if pairs else records(calibration_groups(run.out_of_fold).round(4)),
         "comparisons": records(run.comparisons),
+        "matrix": matrix_content(run.out_of_fold),
         "chance": chance_content(run.permuted, run.chance),
         "strata": strata_content(run.stratum_scores),
         "decisions": records(run.decisions.round(4)),
         "learning": learning_content(run.learning_curve),
         "optimism": optimism_content(run.optimism),
         "influence": influence_content(run.influence, hidden),
-        "leading": leading_content(run),
-        "watched": watched,
-        "genes": genes_content(run, hidden, certificates),
-        "overview": overview_content(run, hidden),
-        "findings": findings_content(run.findings, hidden),
-        "limits": limits_content(
-            facts["patients"],
-            facts["responders"],
-            carriers_content(run.matrix),
-            run.simulated,
-            sequenced=sequenced(run),
-            kind=LEAVE_PAIR_OUT if pairs else str((run.provenance.get("plan") or {}).get("kind", "")),
-        ),
-        "provenance": _provenance(run, hidden),
     }
+
+
+def _words(run: Run, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first paragraph and the limits: what the other parts say in plain words."""
+    facts = section["facts"]
+    plan = str((run.provenance.get("plan") or {}).get("kind", ""))
+    return {
+        "answer": {
+            **answer_content(
+                run.name, run.simulated, run.scores, run.comparisons, run.choices, section["watched"],
+                sequenced=section["sequenced"], chance=chance_sentences(run.chance),
+            ),
+            "left_out": section["flow"]["sentence"],
+            "again": section["provenance"]["command"],
+        },
+        "limits": limits_content(
+            facts["patients"], facts["responders"], carriers_content(run.matrix), run.simulated,
+            sequenced=section["sequenced"], kind=LEAVE_PAIR_OUT if section["pairs"] else plan,
+        ),
+    }  # fmt: skip
 
 
 def _certificates(run: Run) -> list[Certificate]:
@@ -181,109 +204,3 @@ def _facts(run: Run) -> dict[str, Any]:
 def gene_sentences(run: Run) -> list[str]:
     """Return what the run says of each watched gene, one sentence or two a gene."""
     return [row["sentence"] for row in watched_content(run.watched, _certificates(run))]
-
-
-def scores_content(scores: pd.DataFrame, models: Sequence[str]) -> dict[str, Any]:
-    """Return the scores as models by scores, with what each interval is or why there is none.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        As declared in :data:`trastuz_ml.schema.SCORES`.
-    models : sequence of str
-        Models in order.
-
-    Returns
-    -------
-    dict
-        ``columns`` (``score`` and ``good``), ``rows`` (``model``, ``chosen`` and ``cells``, one a column or
-        ``None``), ``notes``: the distinct texts about intervals, to which each cell's ``note`` points, counted
-        from 1, and ``refused``: the scores that no model has, with the reason, in one sentence or none.
-    """
-    present = list(dict.fromkeys(scores["score"]))
-    present = [name for name in SCORES if name in present] + [name for name in present if name not in SCORES]
-    refused = scores["interval"].str.startswith(_REFUSED).groupby(scores["score"]).all()
-    columns = [name for name in present if not refused[name]]
-    notes: list[str] = []
-    rows = scores[scores["score"].isin(columns)]
-    cells = {(row["model"], row["score"]): _cell(row, notes) for row in records(rows)}
-    return {
-        "refused": _refused_sentence([name for name in present if refused[name]], scores),
-        "columns": [{"score": name, "good": SCORES.get(name, "")} for name in columns],
-        "rows": [
-            {
-                "model": model,
-                "chosen": model == CHOSEN,
-                "cells": [cells.get((model, name)) for name in columns],
-            }
-            for model in models
-        ],
-        "notes": notes,
-    }
-
-
-def _refused_sentence(names: Sequence[str], scores: pd.DataFrame) -> str:
-    if not names:
-        return ""
-    reasons = scores.loc[scores["score"].isin(names), "interval"].str.removeprefix(_REFUSED).unique()
-    return f"Refused: {', '.join(names)} ({'; '.join(reasons)})."
-
-
-def _cell(row: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Return a score with the place of its note, adding the note when it is new."""
-    bounded = row["low"] is not None and row["high"] is not None
-    why = (row["interval"] or "").strip() or ("interval of unrecorded kind" if bounded else "no reason recorded")
-    note = f"95 % interval: {why}{coverage_of(why)}" if bounded else f"No interval: {why}"
-    if note not in notes:
-        notes.append(note)
-    return {key: row[key] for key in ("score", "estimate", "low", "high")} | {"note": notes.index(note) + 1}
-
-
-def headline_rows(scores: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the AUROC of each model from the content of the scores: ``model, estimate, low, high``."""
-    rows = [
-        {"model": row["model"], **{key: cell[key] for key in ("estimate", "low", "high")}}
-        for row in scores["rows"]
-        for cell in row["cells"]
-        if cell is not None and cell["score"] == AUROC
-    ]
-    frame = pd.DataFrame(rows, columns=["model", "estimate", "low", "high"])
-    return frame.astype(dict.fromkeys(["estimate", "low", "high"], "float64"))
-
-
-def _provenance(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
-    """Return hashes, versions and configuration, without identifiers and without folders of a machine."""
-    harmless = frozenset({*run.matrix.genes, *map(str, run.watched["gene"]), *run.models, *_levels(run)})
-    known = plain(run.provenance)
-    kept = {key: known.get(key) for key in ("plan", "exported", "code", "versions", "sources")}
-    kept["sources"] = _sources(kept["sources"])
-    clean = without_identifiers({**kept, "configuration": plain(run.configuration)}, hidden, harmless)
-    return {
-        **clean,
-        "command": f"trastuz-ml train {file_name(run.name)}.yaml",
-        "file": f"{file_name(run.name)}.yaml",
-    }
-
-
-def _levels(run: Run) -> Iterator[str]:
-    """Yield the declared levels of covariates: a T2 is a stage, however much patient T2 looks like it."""
-    for covariate in (run.configuration.get("roster") or {}).get("covariates", {}).values():
-        yield from map(str, covariate.get("levels") or ())
-
-
-def _sources(sources: Any) -> list[dict[str, Any]]:
-    """Return the sources with the same four columns each, whatever was recorded."""
-    columns = ("name", "rows_in", "rows_kept", "sha256")
-    return [{column: source.get(column) for column in columns} for source in sources or []]
-
-
-def file_name(name: str) -> str:
-    """Return a name that is safe to type in a shell.
-
-    Examples
-    --------
-    >>> file_name("TransNEO, HER2+ only")
-    'TransNEO-HER2-only'
-    """
-    words = "".join(c if c.isalnum() or c in "._-" else " " for c in name).split()
-    return "-".join(words).lstrip("-.") or "experiment"

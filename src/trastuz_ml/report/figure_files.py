@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trastuz_ml.report.content import content_of
-from trastuz_ml.report.html import figures_of
+from trastuz_ml.report.panels import figures_of
 from trastuz_ml.store.run_folder import Run
 
 

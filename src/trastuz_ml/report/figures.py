@@ -16,13 +16,15 @@ _PANEL = 200.0
 _FIRST = "chosen"
 
 
-def forest(scores: pd.DataFrame, *, key: str = "forest") -> str:
+def forest(scores: pd.DataFrame, *, width: float = 640.0, key: str = "forest") -> str:
     """Draw the AUROC of each model with its interval.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         ``model``, ``estimate``, ``low``, ``high``; a missing end means that there is no interval.
+    width : float
+        In pixels at natural size.
     key : str
         Prefix of the ids in the SVG.
 
@@ -32,7 +34,7 @@ def forest(scores: pd.DataFrame, *, key: str = "forest") -> str:
         SVG; a model without an interval has a hollow mark and the words "no interval".
     """
     rows = scores.dropna(subset=["estimate"]).reset_index(drop=True)
-    row_height, width = 26.0, 640.0
+    row_height = 26.0
     axes = sheet(
         width, row_height * len(rows) + 52, left=_room_for(rows["model"], 24) + 6, right=150, top=26, bottom=26
     )
@@ -53,7 +55,10 @@ def _room_for(names: pd.Series, most: int) -> float:
 
 def _forest_scale(axes: Axes, rows: int) -> None:
     low, high = axes.get_xlim()
-    for tick in np.arange(round(low * 10), round(high * 10) + 1) / 10:
+    # In a narrow column every second number has room.
+    pixels = 72 * axes.bbox.width / axes.figure.dpi
+    step = 2 if pixels / max(10 * (high - low), 1) < 28 else 1
+    for tick in np.arange(round(low * 10), round(high * 10) + 1, step) / 10:
         chance = bool(np.isclose(tick, 0.5))
         axes.plot([tick, tick], [-0.5, rows - 0.5], color=MUTED if chance else FAINT, lw=1, zorder=0,
                   linestyle=(0, (4, 3)) if chance else "-", clip_on=False)  # fmt: skip
@@ -80,7 +85,10 @@ def _score_text(row: pd.Series) -> str:
     return f"{number(row.estimate)} ({ends or 'no interval'})"
 
 
-def roc(curve: pd.DataFrame, reference: pd.DataFrame | None = None, *, key: str = "roc") -> str:
+def roc(
+    curve: pd.DataFrame, reference: pd.DataFrame | None = None, band: pd.DataFrame | None = None, *,
+    key: str = "roc",
+) -> str:  # fmt: skip
     """Draw one model's ROC curve, the mean of the curves within the folds, before a faint reference.
 
     Parameters
@@ -89,10 +97,15 @@ def roc(curve: pd.DataFrame, reference: pd.DataFrame | None = None, *, key: str 
         ``model``, ``fpr``, ``tpr``, ``folds`` of one model, from :func:`trastuz_ml.report.curves.mean_roc`.
     reference : pandas.DataFrame, optional
         The same of the model to compare with by eye.
+    band : pandas.DataFrame, optional
+        ``fpr``, ``low``, ``high``, from :func:`trastuz_ml.report.bands.banded_curves`.
     key : str
         Prefix of the ids in the SVG.
     """
     axes = _unit_panel("false positive rate", "true positive rate")
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=1, linestyle=(0, (4, 3)), zorder=1)
+    if band is not None and len(band):
+        axes.fill_between(band["fpr"], band["low"], band["high"], color=ACCENT, alpha=0.18, linewidth=0)
     if reference is not None and len(reference):
         axes.plot(reference["fpr"], reference["tpr"], color=NEUTRAL, lw=1.4, clip_on=False)
     axes.plot(curve["fpr"], curve["tpr"], color=ACCENT, lw=2.2, clip_on=False)
@@ -103,6 +116,36 @@ def roc(curve: pd.DataFrame, reference: pd.DataFrame | None = None, *, key: str 
         axes, key=key, title=f"ROC curve of {curve['model'].iloc[0]}",
         alternative=f"{f'Mean of {folds} curves within folds' if folds else 'By wins over all other patients'}. "
         f"True positive rate by false positive rate: {said}.",
+    )  # fmt: skip
+
+
+def precision_recall(curve: pd.DataFrame, reference: pd.DataFrame | None = None, *, key: str = "pr") -> str:
+    """Draw one model's precision by recall with its band; the dashed line is what chance gives.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        ``model``, ``recall``, ``precision``, ``low``, ``high``, ``rate`` of one model, from
+        :func:`trastuz_ml.report.bands.banded_curves`.
+    reference : pandas.DataFrame, optional
+        The same of the model to compare with by eye.
+    key : str
+        Prefix of the ids in the SVG.
+    """
+    axes = _unit_panel("recall: share of responders found", "precision")
+    rate = float(curve["rate"].iloc[0])
+    axes.plot([0, 1], [rate, rate], color=MUTED, lw=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.fill_between(curve["recall"], curve["low"], curve["high"], color=ACCENT, alpha=0.18, linewidth=0)
+    if reference is not None and len(reference):
+        axes.plot(reference["recall"], reference["precision"], color=NEUTRAL, lw=1.4, clip_on=False)
+    axes.plot(curve["recall"], curve["precision"], color=ACCENT, lw=2.2, clip_on=False)
+    points = [np.interp([0.2, 0.5, 0.8], curve["recall"], curve[name]) for name in ("precision", "low", "high")]
+    said = ", ".join(
+        f"{number(y)} ({span(low, high)}) at {x}" for x, y, low, high in zip((0.2, 0.5, 0.8), *points, strict=True)
+    )
+    return svg(
+        axes, key=key, title=f"Precision-recall curve of {curve['model'].iloc[0]}",
+        alternative=f"Precision by recall, with bands: {said}. By chance {number(rate)}.",
     )  # fmt: skip
 
 
@@ -118,6 +161,8 @@ def calibration(groups: pd.DataFrame, *, key: str = "calibration") -> str:
         Prefix of the ids in the SVG.
     """
     axes = _unit_panel("predicted probability", "share responding")
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=1, linestyle=(0, (4, 3)), zorder=1)
+    groups = groups.dropna(subset=["observed"])
     axes.vlines(
         groups["predicted"], groups["low"], groups["high"], color=ACCENT, lw=1.4, alpha=0.75, clip_on=False
     )
@@ -130,7 +175,7 @@ def calibration(groups: pd.DataFrame, *, key: str = "calibration") -> str:
 
 
 def _unit_panel(x_name: str, y_name: str) -> Axes:
-    """Return a square from 0 to 1 with its diagonal and its two scales."""
+    """Return a square from 0 to 1 with its two scales."""
     axes = sheet(_PANEL, _PANEL, left=38, right=10, top=10, bottom=38)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     for tick in (0.0, 0.5, 1.0):
@@ -138,7 +183,6 @@ def _unit_panel(x_name: str, y_name: str) -> Axes:
         axes.plot([0, 1], [tick, tick], color=FAINT, lw=1, zorder=0, clip_on=False)
         write(axes, tick, 0, f"{tick:g}", dy=-10, colour=MUTED)
         write(axes, 0, tick, f"{tick:g}", dx=-_EDGE, colour=MUTED, align="right")
-    axes.plot([0, 1], [0, 1], color=MUTED, lw=1, linestyle=(0, (4, 3)), zorder=1)
     write(axes, 0.5, 0, x_name, dy=-26, colour=MUTED)
     write(axes, 0, 0.5, y_name, dx=-28, colour=MUTED, turn=90)
     return axes
@@ -186,7 +230,10 @@ def _digits(largest: float) -> int:
     return 2 if largest >= 0.1 else 3 if largest >= 0.01 else 4
 
 
-def overview(states: pd.DataFrame, response: pd.Series, watched: frozenset[str], *, key: str = "overview") -> str:
+def overview(
+    states: pd.DataFrame, response: pd.Series, watched: frozenset[str], *, width: float = 960.0,
+    key: str = "overview",
+) -> str:  # fmt: skip
     """Draw who carries what: genes by patients in three states, responders first.
 
     Parameters
@@ -197,12 +244,14 @@ def overview(states: pd.DataFrame, response: pd.Series, watched: frozenset[str],
         1 for a responder, 0 for others, in the order of the columns; responders first.
     watched : frozenset of str
         Genes to set in bold.
+    width : float
+        In pixels at natural size.
     key : str
         Prefix of the ids in the SVG.
     """
     responders, n = int(response.sum()), len(response)
     gap = max(1.0, n * 0.012) if 0 < responders < n else 0.0
-    left, wide = _room_for(pd.Series(states.index), 19) + 4, 960.0
+    left, wide = _room_for(pd.Series(states.index), 19) + 4, width
     axes = sheet(wide, 21.0 * len(states) + 76, left=left, right=76, top=34, bottom=42)
     axes.set(xlim=(0, n + gap), ylim=(len(states), 0))
     left_of = np.arange(n + 1) + gap * (np.arange(n + 1) >= responders)

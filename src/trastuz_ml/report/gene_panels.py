@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from trastuz_ml.report import gene_evidence_figures, gene_figures, gene_waterfall
-from trastuz_ml.report.page import Panel, panel
+from trastuz_ml.report.held_back import for_drawing
+from trastuz_ml.report.page import Drawer, Panel, panel
 from trastuz_ml.schema import GENE
 from trastuz_ml.wording import count, number, p_value
 
@@ -17,8 +19,8 @@ _SILENCED_DRAWN = 6
 _STRICTNESSES_DRAWN = 6
 
 
-def gene_panels(genes: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
-    """Draw the figures about genes; each is a list of panels with ``title``, ``caption`` and ``svg``.
+def gene_drawers(genes: Mapping[str, Any], key: str) -> dict[str, Drawer]:
+    """Return what draws each figure about genes: a list of panels with ``title``, ``caption`` and ``svg``.
 
     Parameters
     ----------
@@ -28,13 +30,13 @@ def gene_panels(genes: Mapping[str, Any], key: str) -> dict[str, list[Panel]]:
         Prefix of every id in the figures.
     """
     return {
-        "volcano": _volcano(genes["associations"], f"{key}-volcano"),
-        "beeswarm": _beeswarm(genes["patients"], f"{key}-beeswarm"),
-        "stability": _stability(genes["stability"], f"{key}-stability"),
-        "dependence": _dependence(genes["patients"], f"{key}-dependence"),
-        "waterfall": _waterfalls(genes["patients"], f"{key}-waterfall"),
-        "silencing": _silencing(genes["silencing"], f"{key}-silencing"),
-        "by_chance": _by_chance(genes["by_chance"]["rows"], f"{key}-by-chance"),
+        "volcano": partial(_volcano, genes["associations"], f"{key}-volcano"),
+        "beeswarm": partial(_beeswarm, genes["patients"], f"{key}-beeswarm"),
+        "stability": partial(_stability, genes["stability"], f"{key}-stability"),
+        "dependence": partial(_dependence, genes["patients"], f"{key}-dependence"),
+        "waterfall": partial(_waterfalls, genes["patients"], f"{key}-waterfall"),
+        "silencing": partial(_silencing, genes["silencing"], f"{key}-silencing"),
+        "by_chance": partial(_by_chance, genes["by_chance"]["rows"], f"{key}-by-chance"),
     }
 
 
@@ -120,7 +122,7 @@ def _stability(models: Sequence[Mapping[str, Any]], key: str) -> list[Panel]:
             model["model"],
             "interval over repeats" if model["repeated"] else "one repeat: no interval",
             gene_evidence_figures.stability(
-                pd.DataFrame(model["features"]).astype(
+                for_drawing(model["features"]).astype(
                     dict.fromkeys(["rank", "rank_low", "rank_high", "when_mutated", "sign_agreement"], float)
                 ),
                 model["model"],

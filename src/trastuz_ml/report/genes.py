@@ -11,6 +11,7 @@ import pandas as pd
 
 from trastuz_ml.explain.certificate import Certificate
 from trastuz_ml.features.matrix import GeneMatrix
+from trastuz_ml.learn.out_of_fold import in_pairs
 from trastuz_ml.report.answer import CHOSEN
 from trastuz_ml.report.plain import plain, records
 from trastuz_ml.report.privacy import Pseudonyms
@@ -161,9 +162,10 @@ def overview_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``patients`` (pseudonym and response, in order), ``genes`` (name, whether watched, carriers, covered,
-        and one letter a patient: ``m`` mutated, ``.`` covered and not mutated, ``-`` not covered) and
-        ``absent``: watched genes that the matrix does not hold.
+        ``patients`` (pseudonym, response, burden and score: mean probability by ``chosen`` or the first model, in
+        order), ``genes`` (name, whether watched, carriers, covered, and one letter a patient: ``m`` mutated, ``.``
+        covered and not mutated, ``-`` not covered), ``absent``: watched genes that the matrix does not hold, and
+        ``orders``: other orders of the patients, responders first in each, as places in this one.
     """
     answered = run.patients.dropna(subset=["response"])
     ids = [str(patient) for patient in answered["patient"]]
@@ -174,8 +176,12 @@ def overview_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     states = _states(run.matrix.rows(ids), genes)
     genes, states = _most_carried_first(genes, states)
     order = _patient_order(states, response, [hidden.of(patient) for patient in ids])
+    patients = [
+        {"patient": hidden.of(ids[i]), "response": int(response[i]), "burden": burden, "score": score}
+        for i, burden, score in zip(order, *_sorted_by(run, [ids[i] for i in order]), strict=True)
+    ]
     return {
-        "patients": [{"patient": hidden.of(ids[i]), "response": int(response[i])} for i in order],
+        "patients": patients,
         "genes": [
             {
                 "gene": gene,
@@ -187,7 +193,29 @@ def overview_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
             for place, gene in enumerate(genes)
         ],
         "absent": [gene for gene in watched if gene not in held],
+        "orders": {name: _descending(patients, name) for name in ("burden", "score")},
     }
+
+
+def _sorted_by(run: Run, ids: Sequence[str]) -> tuple[list[Any], list[Any]]:
+    """Return the burden of each patient, and the mean probability by ``chosen``, or else by the first model."""
+    members = run.patients.set_index(run.patients["patient"].astype(str))
+    burden = members["burden"].reindex(ids).tolist() if "burden" in members else [None] * len(ids)
+    if in_pairs(run.out_of_fold) or not run.models:
+        return plain(burden), [None] * len(ids)
+    rows = run.out_of_fold[run.out_of_fold["model"] == (CHOSEN if CHOSEN in run.models else run.models[0])]
+    mean = rows["probability"].astype(float).groupby(rows["patient"].astype(str)).mean()
+    return plain(burden), plain(mean.reindex(ids).round(4).tolist())
+
+
+def _descending(patients: Sequence[dict[str, Any]], name: str) -> list[int]:
+    """Return the places of patients, responders first, then by a number from high to low; missing ones last."""
+
+    def key(i: int) -> tuple[object, ...]:
+        value = patients[i][name]
+        return -patients[i]["response"], value is None, 0.0 if value is None else -value, i
+
+    return sorted(range(len(patients)), key=key)
 
 
 def _states(matrix: GeneMatrix, genes: Sequence[str]) -> npt.NDArray[np.int8]:

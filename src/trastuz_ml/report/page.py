@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trastuz_ml import wording
 from trastuz_ml.files import require_free, whole_file
+from trastuz_ml.report import held_back
+from trastuz_ml.report.origin import file_name
+from trastuz_ml.schema import GENE
 
 Panel = dict[str, str]
+Drawer = Callable[[], list[Panel]]
 
+# What stands in an address as it is.
+_SAFE = ",.:;()/=*!|@$'~-_+"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -60,10 +68,39 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters.update(
-        number=wording.number, span=wording.span, p_value=wording.p_value, some=wording.some,
-        count=wording.count, share=wording.share, yaml=_yaml, unbroken=_unbroken,
+        number=held_back.number, span=held_back.span, p_value=held_back.p_value, shown=held_back.shown,
+        some=wording.some, count=wording.count, share=wording.share, yaml=_yaml, unbroken=_unbroken,
+        percent=_percent, file=file_name, state=_state,
     )  # fmt: skip
     return environment
+
+
+def data_address(text: str) -> str:
+    """Return the address of a table that stands in the page itself: a link to it saves the table as a file.
+
+    Examples
+    --------
+    >>> data_address("gene,p")
+    'data:text/csv;charset=utf-8,gene,p'
+    """
+    return f"data:text/csv;charset=utf-8,{quote(text, safe=_SAFE)}"
+
+
+def _percent(share: float | str | None) -> str:
+    """Write a share in per cent, ✱ where it is held back."""
+    if share is None or share == held_back.HELD:
+        return held_back.number(share)
+    return f"{100 * float(share):.0f}\u00a0%"
+
+
+def _state(value: float | None, feature: Mapping[str, Any]) -> str:
+    """Return what a value of a feature is called: a gene that is not covered never reads as not mutated."""
+    if feature["block"] == GENE:
+        return "not covered" if value is None else "mutated" if value > 0 else "not mutated"
+    if value is None:
+        return "unknown"
+    levels = feature["levels"]
+    return str(levels[int(value)]) if 0 <= value < len(levels) else wording.number(value)
 
 
 def _unbroken(text: str) -> str:

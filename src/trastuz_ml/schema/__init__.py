@@ -21,6 +21,7 @@ from trastuz_ml.schema.genes import (
     SET_CONTRIBUTIONS,
     SILENCED,
 )
+from trastuz_ml.schema.predictions import NOT_SEARCHED, PREDICTIONS
 from trastuz_ml.schema.runs import (
     CHANCE,
     CHOICES,
@@ -32,7 +33,6 @@ from trastuz_ml.schema.runs import (
     OPTIMISM,
     OUT_OF_FOLD,
     PERMUTED,
-    PREDICTIONS,
     SCORES,
     STRATUM_SCORES,
 )
@@ -83,6 +83,7 @@ __all__ = [
     "KEPT",
     "LEARNING_CURVE",
     "NONSILENT",
+    "NOT_SEARCHED",
     "OPTIMISM",
     "OUT_OF_FOLD",
     "PANELS",

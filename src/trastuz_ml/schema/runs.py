@@ -150,17 +150,3 @@ INFLUENCE: Table = table(
     ("leading_moved", "text", "leading features whose rank changed, with both ranks"),
     ("status", "text", "empty, or why nothing can be said of the refitted model"),
 )
-
-PREDICTIONS: Table = table(
-    "predictions",
-    ("patient", "text", "patient identifier, as in the roster"),
-    ("probability", "number", "predicted probability of the positive response; missing when refused"),
-    ("top_contributions", "text", "leading features with their signed contributions"),
-    ("scale", "text", "scale of the contributions: log-odds or probability"),
-    ("genes_not_covered", "integer", "genes of the model that were not sequenced in this patient"),
-    ("not_covered", "text", "their names"),
-    ("covariates_missing", "text", "covariates of the model without a usable value"),
-    ("refusal", "text", "why there is no prediction, empty when there is one"),
-    ("model", "text", "name of the model"),
-    ("model_sha256", "text", "hash of the model's manifest"),
-)

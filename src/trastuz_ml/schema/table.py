@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from trastuz_ml.errors import InputError
@@ -92,9 +93,10 @@ def conform(frame: pd.DataFrame, table: Table, *, complete: bool = True) -> pd.D
     for column in declared:
         try:
             values = shaped[column.name]
-            shaped[column.name] = (
-                as_words(values) if column.kind == "word" else values.astype(_DTYPES[column.kind])
-            )
+            if column.kind == "word":
+                shaped[column.name] = as_words(values)
+            elif str(values.dtype) != _DTYPES[column.kind]:
+                shaped[column.name] = values.astype(_DTYPES[column.kind])
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"Column {column.name} of the {table.name} must be of kind {column.kind}: {error}"
@@ -160,14 +162,16 @@ def as_words(values: pd.Series) -> pd.Series:
 
     if not isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype("str").astype("category")
-    codes, texts = values.cat.codes.to_numpy(), values.cat.categories.astype("str")
+    words = values.array
+    codes, given = words.codes, words.categories
+    texts = given if str(given.dtype) == _DTYPES["text"] else given.astype("str")
     # To mark codes is many times faster than what pandas does to find unused ones; in parts it takes no memory.
     marked = np.zeros(len(texts) + 1, dtype=bool)  # the last place is that of the code -1: missing
     for start in range(0, len(codes), 1 << 20):
         marked[codes[start : start + (1 << 20)]] = True
     present = marked[:-1]
     if present.all() and texts.is_monotonic_increasing:
-        return values if texts.dtype == values.cat.categories.dtype else values.cat.rename_categories(texts)
+        return values if texts is given else values.cat.rename_categories(texts)
     kept = texts[present].sort_values()
     place = kept.get_indexer(texts).astype(np.min_scalar_type(-max(len(texts), 1)))
     renumbered = np.append(place, place.dtype.type(-1))[codes]
@@ -176,6 +180,11 @@ def as_words(values: pd.Series) -> pd.Series:
 
 def empty(table: Table) -> pd.DataFrame:
     """Return the table without rows, with its declared columns and kinds."""
+    return _empty(table).copy()
+
+
+@cache
+def _empty(table: Table) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({column.name: _missing(column, 0) for column in table.columns})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +11,46 @@ import numpy as np
 import numpy.typing as npt
 
 from trastuz_ml.cohort.patients import Covariate
-from trastuz_ml.errors import ModelError, OutputExistsError
-from trastuz_ml.features.masks import mask_of
-from trastuz_ml.files import require_free
+from trastuz_ml.cohort.variant_marks import VariantMarks
+from trastuz_ml.errors import ModelError
+from trastuz_ml.learn.conformal import Conformal
 from trastuz_ml.learn.design import Feature
 from trastuz_ml.learn.fitted import FittedModel
-from trastuz_ml.learn.transformers import Preparation
-from trastuz_ml.schema import ASSAY, BURDEN, COVARIATE, ENCODINGS, GENE
-from trastuz_ml.store.card import card_markdown, check_card, plain
+from trastuz_ml.learn.recalibration import Recalibration
+from trastuz_ml.learn.training_summary import TrainingSummary
+from trastuz_ml.schema import COVARIATE, GENE
+from trastuz_ml.store.card import CARD_DEFAULTS, card_markdown, check_card, plain
 from trastuz_ml.store.estimators import BOOSTED, FILES, FOREST, read_estimator, write_estimator
+from trastuz_ml.store.gene_names import GENE_NAMES, gene_names_bytes, require_gene_names
+from trastuz_ml.store.lock import LOCK, installed_versions, lock_text, require_same_minor
 from trastuz_ml.store.manifest import (
     MANIFEST,
     Sealed,
-    installed_versions,
+    json_bytes,
     read_json,
     read_sealed,
-    require_same_minor,
     seal,
+    sha256_of,
     write_json,
 )
-from trastuz_ml.store.run_folder import replace_folder
+from trastuz_ml.store.specification import (
+    SPECIFICATION,
+    features_as_plain,
+    features_of,
+    preparation_as_plain,
+    preparation_of,
+    reduced_preparation,
+    require_known,
+)
+from trastuz_ml.store.vectors import VECTORS, vectors_as_bytes, vectors_from_bytes
+from trastuz_ml.store.versions import find_folder, part_of, place, require_room, version_of
+from trastuz_ml.store.worth import WORTH, Worth, unknown_worth
 
-SPECIFICATION, CARD, CARD_TEXT = "features.json", "card.json", "card.md"
+CARD, CARD_TEXT = "card.json", "card.md"
+# Keyed hashes of the training patients' rare variants, 8 bytes each.
+MARKS = "overlap.u64"
+# What stays on the machine where the model was made, and is no part of its identity.
+LOCAL_FILES = frozenset({MARKS, VECTORS})
 # What each kind of model must be read back with: same major and minor version, or its numbers may differ.
 _BOUND_TO: dict[str, str] = {FOREST: "scikit-learn", BOOSTED: "xgboost"}
 
@@ -58,10 +75,22 @@ class ModelBundle:
         Whether it was trained on invented patients; then every output says so.
     card : mapping
         See :data:`trastuz_ml.store.card.CARD_FIELDS`.
-    sha256 : str
-        Hash of the manifest, which is the model's identity; empty before it is stored.
+    summary, conformal, recalibration, weights, abstain_below, miss_rate
+        What a prediction is judged by: see :class:`trastuz_ml.store.worth.Worth`.
+    symbols : bytes
+        The table of gene names that the model was trained with, gzip; the card's ``inputs`` give its date.
+    build : str, optional
+        Genome build of the training calls, where their files name it.
     versions : mapping
         Python and packages it was trained with.
+    sha256 : str
+        Hash of the manifest, which is the model's identity; empty before it is stored.
+    version : int
+        Its version; 0 before it is stored, and of a copy whose folder has no number.
+    vectors : array of shape (n_training, n_genes), optional
+        Genes of the training patients, in the order of ``genes``, patients in no order; only where they were kept.
+    marks : VariantMarks, optional
+        Of the training patients' rare variants; only on the machine where the model was made.
     """
 
     name: str
@@ -71,8 +100,24 @@ class ModelBundle:
     effects: tuple[str, ...]
     simulated: bool
     card: Mapping[str, Any]
-    sha256: str = ""
+    summary: TrainingSummary
+    conformal: Conformal
+    recalibration: Recalibration
+    weights: npt.NDArray[np.float64]
+    abstain_below: float = 0.5
+    miss_rate: float = 0.1
+    symbols: bytes = field(default=b"", repr=False)
+    build: str | None = None
     versions: Mapping[str, str] = field(default_factory=installed_versions)
+    sha256: str = ""
+    version: int = 0
+    vectors: npt.NDArray[np.float32] | None = None
+    marks: VariantMarks | None = None
+
+    @property
+    def worth(self) -> Worth:
+        """What a prediction is judged by, in one piece."""
+        return Worth(**{part.name: getattr(self, part.name) for part in fields(Worth)})
 
     @property
     def genes(self) -> tuple[str, ...]:
@@ -119,6 +164,9 @@ def make_bundle(
 ) -> ModelBundle:
     """Reduce a model fitted on a whole design to the features it reads; its predictions stay the same bits.
 
+    What its predictions are worth is not known of it yet: :func:`dataclasses.replace` puts in ``summary``,
+    ``conformal`` and the others, which need the reduced model.
+
     Parameters
     ----------
     name : str
@@ -131,7 +179,8 @@ def make_bundle(
         How the genes of the design were made.
     card : mapping
         Fields of :data:`trastuz_ml.store.card.CARD_FIELDS`; those that the model knows itself (name,
-        simulated, model, features, candidate, threshold, versions) are filled in here.
+        simulated, model, features, candidate, threshold, versions) are filled in here, and the hashes of its
+        files when it is stored.
     simulated : bool
         Whether the patients are invented.
 
@@ -141,9 +190,9 @@ def make_bundle(
         If the card lacks a field or has one that is not declared.
     """
     places, source = np.unique(model.sources(), return_inverse=True)
-    features = tuple(design_features[place] for place in places)
+    features = tuple(design_features[at] for at in places)
     reduced = FittedModel(
-        model.name, np.arange(len(places)), _reduced_preparation(model, features, source), model.estimator,
+        model.name, np.arange(len(places)), reduced_preparation(model, features, source), model.estimator,
         plain(model.candidate), float(model.threshold),
     )  # fmt: skip
     versions = installed_versions()
@@ -155,81 +204,97 @@ def make_bundle(
         "candidate": reduced.candidate,
         "threshold": reduced.threshold,
         "versions": versions,
+        "files": {},
     }
-    whole = plain({"purpose": "", "inputs": {}, **card, **known})
+    whole = plain({**CARD_DEFAULTS, **card, **known})
     check_card(whole)
-    return ModelBundle(name, reduced, features, encoding, tuple(effects), simulated, whole, versions=versions)
+    worth = unknown_worth(len(features))
+    return ModelBundle(
+        name, reduced, features, encoding, tuple(effects), simulated, whole, **vars(worth),
+        symbols=gene_names_bytes(), versions=versions,
+    )  # fmt: skip
 
 
-def _reduced_preparation(
-    model: FittedModel, features: Sequence[Feature], source: npt.NDArray[np.intp]
-) -> Preparation:
-    old = model.preparation
-    if not features:
-        nothing = np.empty(0)
-        return _fitted_preparation((), old.min_carriers, old.complete, source, source, nothing, nothing)
-    kinds = tuple(feature.kind for feature in features)
-    return _fitted_preparation(kinds, old.min_carriers, old.complete, source, old.level_, old.center_, old.scale_)
+def save_bundle(bundle: ModelBundle, folder: str | Path) -> tuple[Path, str]:
+    """Keep a bundle as the next version of a model; it appears complete or not at all.
 
-
-def _fitted_preparation(
-    kinds: Sequence[str], min_carriers: int, complete: bool, *learned: npt.NDArray[Any]
-) -> Preparation:
-    preparation = Preparation(tuple(kinds), min_carriers=min_carriers, complete=complete)
-    source, level, center, scale = learned
-    preparation.source_ = source.astype(np.intp)
-    preparation.level_ = level.astype(np.intp)
-    preparation.center_ = center.astype(np.float64)
-    preparation.scale_ = scale.astype(np.float64)
-    preparation.n_features_in_ = len(kinds)
-    return preparation
-
-
-def save_bundle(bundle: ModelBundle, folder: str | Path, *, force: bool = False) -> str:
-    """Write a bundle to a folder, which appears complete or not at all, and return its identity.
+    Where the newest version is the very same, nothing is written and that version is meant. Several processes may
+    do this at once: each gets a version of its own.
 
     Parameters
     ----------
     bundle : ModelBundle
         What to keep.
     folder : path
-        Where; its last part need not be the bundle's name.
-    force : bool
-        Replace a model that is there. Anything that is not a model is never replaced.
+        The model's folder, in which versions are: ``models/NAME``. Its last part need not be the bundle's name.
+
+    Returns
+    -------
+    version : Path
+        The folder of the version, ``models/NAME/3``.
+    identity : str
+        Hash of its manifest.
 
     Raises
     ------
     OutputExistsError
-        If the folder is there and ``force`` is false, or holds something else than a model.
+        If the folder is something else than a place of versions.
     ModelError
         If the model cannot be stored, or not written.
     """
     folder = Path(folder)
-    require_free(folder, force=force)
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise OutputExistsError(f"{folder} is already there and is not a model: give another name for the model.")
+    require_room(folder)
+    public, local = _public(bundle), _local(bundle)
+    try:
+        with part_of(folder) as partial:
+            for name, data in (public | local).items():
+                (partial / name).write_bytes(data)
+            card = {**bundle.card, "files": {name: sha256_of(data) for name, data in sorted(public.items())}}
+            write_json(partial / CARD, card)
+            (partial / CARD_TEXT).write_text(card_markdown(card), encoding="utf-8", newline="\n")
+            identity = seal(partial, bundle.versions, local=LOCAL_FILES)
+            return place(partial, folder), identity
+    except OSError as error:
+        raise ModelError(f"The model cannot be written to {folder}: {error}.") from error
+
+
+def _public(bundle: ModelBundle) -> dict[str, bytes]:
+    """Return the files of the model's identity, but for the card, which names their hashes."""
     kind, data = write_estimator(bundle.model.estimator)
     # What could not be read back would be found out years later.
     read_estimator(kind, data, len(bundle.model.preparation.source_))
-    partial = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        (partial / FILES[kind]).write_bytes(data)
-        write_json(partial / SPECIFICATION, _specification(bundle, kind))
-        write_json(partial / CARD, bundle.card)
-        (partial / CARD_TEXT).write_text(card_markdown(bundle.card), encoding="utf-8", newline="\n")
-        identity = seal(partial, bundle.versions)
-        replace_folder(partial, folder)
-    except OSError as error:
-        raise ModelError(f"The model cannot be written to {folder}: {error}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return identity
+    worth = plain(bundle.worth.as_json())
+    Worth.from_json(worth, len(bundle.features))
+    require_gene_names(bundle.symbols)
+    return {
+        FILES[kind]: data,
+        SPECIFICATION: json_bytes(SPECIFICATION, _specification(bundle, kind)),
+        WORTH: json_bytes(WORTH, worth),
+        GENE_NAMES: bundle.symbols,
+        LOCK: lock_text().encode("ascii"),
+    }
+
+
+def _local(bundle: ModelBundle) -> dict[str, bytes]:
+    """Return the files that stay on this machine."""
+    local = {}
+    if bundle.marks is not None:
+        local[MARKS] = bundle.marks.as_bytes()
+    if bundle.vectors is not None:
+        _require_fitting(bundle.vectors, bundle.genes)
+        local[VECTORS] = vectors_as_bytes(bundle.vectors)
+    return local
+
+
+def _require_fitting(vectors: npt.NDArray[np.float32], genes: Sequence[str]) -> None:
+    if vectors.ndim != 2 or vectors.shape[1] != len(genes):
+        raise ModelError(
+            f"{VECTORS} does not fit the model: expected rows of {len(genes)} genes, found {vectors.shape}."
+        )
 
 
 def _specification(bundle: ModelBundle, kind: str) -> dict[str, Any]:
-    model, learned = bundle.model, bundle.model.preparation
+    model = bundle.model
     return {
         "name": bundle.name,
         "simulated": bundle.simulated,
@@ -237,44 +302,48 @@ def _specification(bundle: ModelBundle, kind: str) -> dict[str, Any]:
         "estimator": kind,
         "encoding": bundle.encoding,
         "effects": list(bundle.effects),
+        "build": bundle.build,
         "candidate": plain(model.candidate),
         "threshold": model.threshold,
-        "features": [
-            {"name": f.name, "block": f.block, "kind": f.kind, "levels": list(f.levels), "counts": list(f.counts)}
-            for f in bundle.features
-        ],
+        "features": features_as_plain(bundle.features),
         "columns": model.columns.tolist(),
-        "preparation": {
-            "min_carriers": int(learned.min_carriers),
-            "complete": bool(learned.complete),
-            "source": learned.source_.tolist(),
-            "level": learned.level_.tolist(),
-            "center": learned.center_.tolist(),
-            "scale": learned.scale_.tolist(),
-        },
+        "preparation": preparation_as_plain(model.preparation),
     }
 
 
-def load_model(folder: str | Path) -> ModelBundle:
-    """Read a model that :func:`save_bundle` wrote, without running anything that is in it.
-
-    Parameters
-    ----------
-    folder : path
-        The model's folder; a bare name is also looked up under ``models/``.
+def public_files(folder: str | Path) -> list[Path]:
+    """Return the files of a stored model that may leave this machine, sorted: its manifest and what that lists.
 
     Raises
     ------
     ModelError
-        If the folder was changed, was made by versions that may give other numbers, or holds anything
-        that trastuz-ml does not know.
+        If the model is damaged.
     """
-    path = Path(folder)
-    if not (path / MANIFEST).is_file() and (Path("models") / path / MANIFEST).is_file():
-        path = Path("models") / path
+    folder = Path(folder)
+    return sorted(folder / name for name in (MANIFEST, *read_sealed(folder).files))
+
+
+def load_model(name: str | Path, models: str | Path = Path("models")) -> ModelBundle:
+    """Read a model that :func:`save_bundle` wrote, without running anything that is in it.
+
+    Parameters
+    ----------
+    name : str or path
+        The folder of a version, or of a model, whose newest version is meant; or under ``models`` a name
+        (``demo``) or a name and a version (``demo/2``).
+    models : path
+        Where names are looked up.
+
+    Raises
+    ------
+    ModelError
+        If there is none, the folder was changed, was made by versions that may give other numbers, or holds
+        anything that trastuz-ml does not know.
+    """
+    path = find_folder(name, Path(models))
     sealed = read_sealed(path)
     try:
-        return _unpack(sealed)
+        return _unpack(sealed, path)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         if isinstance(error, ModelError):
             raise ModelError(f"{path}: {error}") from error
@@ -283,51 +352,39 @@ def load_model(folder: str | Path) -> ModelBundle:
         ) from error
 
 
-def _unpack(sealed: Sealed) -> ModelBundle:
-    about = read_json(SPECIFICATION, sealed.files[SPECIFICATION])
+def _unpack(sealed: Sealed, folder: Path) -> ModelBundle:
+    files, local = sealed.files, sealed.local
+    about = read_json(SPECIFICATION, files[SPECIFICATION])
     kind = about["estimator"]
-    expected = {SPECIFICATION, CARD, CARD_TEXT, FILES[kind]}
-    if set(sealed.files) != expected:
-        raise ModelError(f"expected the files {', '.join(sorted(expected))}, found {', '.join(sealed.files)}.")
+    _require_our_files({SPECIFICATION, CARD, CARD_TEXT, WORTH, GENE_NAMES, LOCK, FILES[kind]}, sealed)
     if kind in _BOUND_TO:
-        require_same_minor(_BOUND_TO[kind], sealed.versions)
-    features = tuple(
-        Feature(f["name"], f["block"], f["kind"], tuple(f["levels"]), tuple(f["counts"]))
-        for f in about["features"]
-    )
-    preparation = _read_preparation(about["preparation"], features)
-    _require_known(about, features, preparation)
-    estimator = read_estimator(kind, sealed.files[FILES[kind]], len(preparation.source_))
+        require_same_minor(_BOUND_TO[kind], sealed.versions, folder)
+    features = features_of(about["features"])
+    preparation = preparation_of(about["preparation"], features)
+    require_known(about, features, preparation)
+    estimator = read_estimator(kind, files[FILES[kind]], len(preparation.source_))
     model = FittedModel(
         about["model"], np.array(about["columns"], dtype=np.intp), preparation, estimator, about["candidate"],
         float(about["threshold"]),
     )  # fmt: skip
-    return ModelBundle(
+    worth = Worth.from_json(read_json(WORTH, files[WORTH]), len(features))
+    require_gene_names(files[GENE_NAMES])
+    bundle = ModelBundle(
         about["name"], model, features, about["encoding"], tuple(about["effects"]), bool(about["simulated"]),
-        read_json(CARD, sealed.files[CARD]), sealed.sha256, sealed.versions,
+        read_json(CARD, files[CARD]), **vars(worth), symbols=files[GENE_NAMES], build=about["build"],
+        versions=sealed.versions, sha256=sealed.sha256, version=version_of(folder),
+        vectors=vectors_from_bytes(local[VECTORS]) if VECTORS in local else None,
+        marks=VariantMarks.from_bytes(local[MARKS]) if MARKS in local else None,
     )  # fmt: skip
+    if bundle.vectors is not None:
+        _require_fitting(bundle.vectors, bundle.genes)
+    return bundle
 
 
-def _read_preparation(about: Mapping[str, Any], features: Sequence[Feature]) -> Preparation:
-    learned = [np.array(about[part], dtype=np.float64) for part in ("source", "level", "center", "scale")]
-    kinds = [feature.kind for feature in features]
-    return _fitted_preparation(kinds, int(about["min_carriers"]), bool(about["complete"]), *learned)
-
-
-def _require_known(about: Mapping[str, Any], features: Sequence[Feature], learned: Preparation) -> None:
-    used = np.arange(len(features))
-    sound = {
-        "an encoding of trastuz-ml": about["encoding"] in ENCODINGS,
-        "effects of trastuz-ml": mask_of(about["effects"]).effects == tuple(about["effects"]),
-        "known blocks": {f.block for f in features} <= {GENE, COVARIATE, BURDEN, ASSAY},
-        "known kinds": {f.kind for f in features} <= {"gene", "number", "category"},
-        "each feature once": len({(f.block, f.name) for f in features}) == len(features),
-        "each feature in use": np.array_equal(np.unique(learned.source_), used)
-        and about["columns"] == used.tolist(),
-        "one level, centre and scale for each prepared column": learned.source_.ndim == 1
-        and learned.source_.shape == learned.level_.shape == learned.center_.shape == learned.scale_.shape,
-        "scales above zero": bool((learned.scale_ > 0).all()),
-    }
-    broken = [claim for claim, holds in sound.items() if not holds]
-    if broken:
-        raise ModelError(f"{SPECIFICATION}: expected {', '.join(broken)}. Export the model again.")
+def _require_our_files(expected: set[str], sealed: Sealed) -> None:
+    if set(sealed.files) != expected:
+        raise ModelError(f"expected the files {', '.join(sorted(expected))}, found {', '.join(sealed.files)}.")
+    if foreign := set(sealed.local) - LOCAL_FILES:
+        raise ModelError(
+            f"expected no local files but {', '.join(sorted(LOCAL_FILES))}, found {', '.join(sorted(foreign))}."
+        )

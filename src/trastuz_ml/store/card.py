@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from trastuz_ml.errors import ModelError
+from trastuz_ml.store.tripod import NOT_STATED, reporting
 
 # The fields of a card: plain JSON values, aggregates only, never a patient's identifier.
 CARD_FIELDS: dict[str, str] = {
@@ -28,7 +29,15 @@ CARD_FIELDS: dict[str, str] = {
     "versions": "mapping of package to version",
     "inputs": "mapping: how calls and roster were read (patient column, call columns, sequenced, filter)",
     "limits": "list of sentences on what is not known or not covered",
+    "strata": "list of mappings: model, covariate, level, patients, responders, auroc, low, high, status",
+    "reporting": "list of mappings, one an item of TRIPOD+AI: item, asks, says (or 'not stated')",
+    "run": "fingerprint of the run that made it; empty when it is not known",
+    "files": "mapping of file to sha256, but for the card itself, which the manifest lists; filled in on saving",
 }
+# What a card says where nothing else is said.
+CARD_DEFAULTS: dict[str, Any] = {
+    "purpose": "", "inputs": {}, "strata": [], "reporting": reporting(), "run": "", "files": {},
+}  # fmt: skip
 _PURPOSE = (
     "Estimates, from exome mutation calls and what was known before treatment, the probability of response to "
     "the regimen given in the training cohort. Made for research on genes associated with response."
@@ -96,7 +105,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> fields = dict.fromkeys(CARD_FIELDS, ()) | {"name": "demo", "simulated": True, "purpose": ""}
-    >>> fields |= {"response": {}, "candidate": {}, "versions": {}, "threshold": 0.5}
+    >>> fields |= {"response": {}, "candidate": {}, "versions": {}, "threshold": 0.5, "files": {}}
     >>> fields |= {"patients": 160, "responders": 48, "features": 12}
     >>> print(card_markdown(fields).splitlines()[0])
     # Model card: demo (simulated patients)
@@ -107,7 +116,10 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "What it must not be used for": _bullets([*_NOT_FOR, *map(str, card["limits"])]),
         "Data": _data(card),
         "Scores": _scores(card["scores"]),
+        "Scores within strata": _strata(card["strata"]),
         "Model": _model(card),
+        "Reporting (TRIPOD+AI, Collins et al. 2024)": _reporting(card["reporting"]),
+        "Files": _files(card),
         "Versions": _table(("package", "version"), card["versions"].items()),
     }
     invented = " (simulated patients)" if card["simulated"] else ""
@@ -138,6 +150,40 @@ def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
         for s in scores
     ]
     return _table(("model", "score", "estimate", "95 % interval", "how"), rows)
+
+
+def _strata(strata: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not strata:
+        return ["No strata were declared: how scores differ between groups of patients is not known."]
+    rows = [
+        (
+            s["model"], f"{s['covariate']} {s['level']}", s["patients"], s["responders"], _number(s["auroc"]),
+            _range(s["low"], s["high"]), s.get("status") or "",
+        )
+        for s in strata
+    ]  # fmt: skip
+    return _table(("model", "patients with", "patients", "responders", "AUROC", "95 % interval", "why not"), rows)
+
+
+def _reporting(items: Sequence[Mapping[str, str]]) -> list[str]:
+    open_items = [f"{entry['item']}" for entry in items if entry["says"] == NOT_STATED]
+    table = _table(("item", "asks for", "says"), [(e["item"], e["asks"], e["says"]) for e in items])
+    if not open_items:
+        return table
+    return [
+        *table,
+        "",
+        f"Not stated: {', '.join(open_items)}. Only the authors know; nothing was made up for them.",
+    ]
+
+
+def _files(card: Mapping[str, Any]) -> list[str]:
+    run = card["run"] or NOT_STATED
+    return [
+        *_bullets([f"Run that made it: {_inline(run)}."]),
+        "",
+        *_table(("file", "sha256"), card["files"].items()),
+    ]
 
 
 def _model(card: Mapping[str, Any]) -> list[str]:

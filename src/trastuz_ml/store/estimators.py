@@ -17,6 +17,7 @@ from trastuz_ml.errors import ModelError
 from trastuz_ml.findings import name_some
 from trastuz_ml.learn.fitted import BoostedTrees, Forest, LinearLogit
 from trastuz_ml.store.manifest import read_json
+from trastuz_ml.store.skops_file import canonical
 
 Estimator = LinearLogit | BoostedTrees | Forest
 LINEAR, BOOSTED, FOREST = "linear", "boosted", "forest"
@@ -77,7 +78,7 @@ def write_estimator(estimator: Estimator) -> tuple[str, bytes]:
     if isinstance(estimator, Forest):
         import skops.io
 
-        return FOREST, skops.io.dumps(estimator.forest, compression=zipfile.ZIP_DEFLATED)
+        return FOREST, canonical(skops.io.dumps(estimator.forest, compression=zipfile.ZIP_DEFLATED))
     raise ModelError(
         f"A model of type {type(estimator).__name__} cannot be stored; expected "
         "LinearLogit, BoostedTrees or Forest."

@@ -4,96 +4,73 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import metadata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from trastuz_ml.errors import ModelError
 from trastuz_ml.findings import name_some
 
-FORMAT = 1
-MANIFEST = "manifest.json"
+FORMAT = 2
+MANIFEST, LOCAL = "manifest.json", "local.json"
 # No file of a model comes near: a forest of 200 trees on 1,000 patients takes 3 MB.
 LARGEST = 512 * 2**20
-# The versions that decide whether a model gives the same numbers again. A distribution may go by two names.
-_RECORDED: dict[str, tuple[str, ...]] = {
-    "numpy": ("numpy",),
-    "scikit-learn": ("scikit-learn",),
-    "xgboost": ("xgboost", "xgboost-cpu"),
-    "skops": ("skops",),
-    "trastuz-ml": ("trastuz-ml",),
-}
+# Hash of the rest of a listing, in the listing: it is told from a damaged one, where nothing else lists it.
+_SEAL = "seal"
 _REMEDY = "Copy the model again from where it was made, or export it again with `trastuz-ml train`."
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """What a sealed folder held: its files by name, the versions they were made with, its identity."""
+    """What a sealed folder held.
+
+    Attributes
+    ----------
+    files : mapping
+        Bytes by name of the files that make up the model, and may be given to others.
+    versions : mapping
+        The versions that it was made with.
+    sha256 : str
+        Hash of the manifest, which is the model's identity.
+    local : mapping
+        Bytes by name of the files that stay on the machine; empty where they are not there.
+    """
 
     files: Mapping[str, bytes]
     versions: Mapping[str, str]
     sha256: str
+    local: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a stored model depends on.
-
-    Examples
-    --------
-    >>> sorted(installed_versions())
-    ['numpy', 'python', 'scikit-learn', 'skops', 'trastuz-ml', 'xgboost']
-    """
-    found = {"python": platform.python_version()}
-    for name, distributions in _RECORDED.items():
-        found[name] = next(filter(None, map(_version, distributions)), "not installed")
-    return found
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def require_same_minor(package: str, made_with: Mapping[str, str]) -> None:
-    """Refuse a model made with another major or minor version of a package.
-
-    Raises
-    ------
-    ModelError
-        Names both versions, and the one to install.
-
-    Examples
-    --------
-    >>> require_same_minor("numpy", {"numpy": installed_versions()["numpy"]})
-    """
-    made, here = made_with.get(package, "unknown"), installed_versions()[package]
-    if made.split(".")[:2] != here.split(".")[:2]:
-        raise ModelError(
-            f"The model was made with {package} {made}, and {here} is installed: it might be read wrongly. "
-            f"Install {package}=={made} in an environment of its own, or train the model again."
-        )
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write plain values as JSON; a float keeps all its digits.
+def json_bytes(name: str, value: Mapping[str, Any]) -> bytes:
+    r"""Return plain values as JSON; a float keeps all its digits.
 
     Raises
     ------
     ModelError
         If a value is not plain, or not a finite number.
+
+    Examples
+    --------
+    >>> json_bytes("card.json", {"patients": 160})
+    b'{\n "patients": 160\n}\n'
     """
     try:
-        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        return _text(value).encode("utf-8")
+    except (RecursionError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{path.name} cannot be written: expected texts, finite numbers, lists and mappings only ({error})."
+            f"{name} cannot be written: expected texts, finite numbers, lists and mappings only ({error})."
         ) from error
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write plain values to a file as :func:`json_bytes` gives them."""
+    path.write_bytes(json_bytes(path.name, value))
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(name: str, data: bytes) -> dict[str, Any]:
@@ -122,42 +99,90 @@ def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a finite number")
 
 
-def seal(folder: Path, versions: Mapping[str, str]) -> str:
-    """Write the manifest of a finished folder and return its hash, which is the model's identity."""
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != MANIFEST}
-    listed = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
-    }
-    write_json(folder / MANIFEST, {"format": FORMAT, "files": listed, "versions": dict(versions)})
-    return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+def sha256_of(data: bytes) -> str:
+    """Return the SHA-256 of bytes, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def seal(folder: Path, versions: Mapping[str, str], local: Collection[str] = ()) -> str:
+    """List the files of a finished folder with their hashes, and return the model's identity.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the finished files.
+    versions : mapping
+        What they were made with.
+    local : collection of str
+        Names of the files that are no part of the model's identity and stay on this machine.
+
+    Returns
+    -------
+    str
+        The hash of the manifest.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.name not in (MANIFEST, LOCAL))
+    public = [name for name in names if name not in local]
+    about = {"format": FORMAT, "files": _listed(folder, public), "versions": dict(versions)}
+    identity = sha256_of(_write_listing(folder / MANIFEST, about))
+    if kept := [name for name in names if name in local]:
+        _write_listing(folder / LOCAL, {"format": FORMAT, "of": identity, "files": _listed(folder, kept)})
+    return identity
+
+
+def _listed(folder: Path, names: Collection[str]) -> dict[str, dict[str, str | int]]:
+    read = {name: (folder / name).read_bytes() for name in names}
+    return {name: {"sha256": sha256_of(data), "bytes": len(data)} for name, data in read.items()}
+
+
+def _write_listing(path: Path, about: dict[str, Any]) -> bytes:
+    write_json(path, about | {_SEAL: sha256_of(json_bytes(path.name, about))})
+    return path.read_bytes()
 
 
 def read_sealed(folder: Path) -> Sealed:
-    """Read every file of a sealed folder once, and only if it is what the manifest says.
+    """Read every file of a sealed folder once, and only if it is what was listed.
 
-    Nothing is interpreted but the manifest, and what is handed on are the very bytes that were checked.
+    Nothing is interpreted but the two listings, and what is handed on are the very bytes that were checked.
 
     Raises
     ------
     ModelError
-        If the folder holds more or less than its manifest lists, something other than plain files, or
-        a file whose size or hash differs.
+        If the folder holds more or less than is listed, something other than plain files, or a file whose size or
+        hash differs.
     """
     sizes = _plain_files(folder)
     if MANIFEST not in sizes:
         raise ModelError(f"{folder} is not a model: no {MANIFEST} in it. Make one with `trastuz-ml train`.")
     about = _read(folder / MANIFEST)
-    listed, versions = _listing(read_json(MANIFEST, about))
-    _require_same_names(folder, set(sizes) - {MANIFEST}, set(listed))
+    identity = sha256_of(about)
+    manifest = _listing(MANIFEST, about)
+    local: dict[str, Any] = {"files": {}, "of": identity}
+    if LOCAL in sizes:
+        local = _listing(LOCAL, _read(folder / LOCAL))
+        if local.get("of") != identity:
+            raise ModelError(
+                f"{folder / LOCAL} belongs to another model: expected one of {identity}, found {local.get('of')}. "
+                "Take the files that it lists out of the folder, and the file itself, or copy the model again."
+            )
+    versions = manifest.get("versions")
+    if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+        raise ModelError(f"{MANIFEST} of the model is damaged (no versions). {_REMEDY}")
+    _require_same_names(folder, set(sizes) - {MANIFEST, LOCAL}, {*manifest["files"], *local["files"]})
+    public, own = (_checked(folder, listing["files"], sizes) for listing in (manifest, local))
+    return Sealed(public, versions, identity, own)
+
+
+def _checked(folder: Path, listed: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, bytes]:
     files = {}
-    for name, (digest, size) in sorted(listed.items()):
+    for name, about in sorted(listed.items()):
+        size, digest = about["bytes"], about["sha256"]
         if sizes[name] != size:
             raise ModelError(f"{folder / name}: expected {size} bytes, found {sizes[name]}. {_REMEDY}")
         files[name] = _read(folder / name)
-        found = hashlib.sha256(files[name]).hexdigest()
-        if found != digest:
+        if (found := sha256_of(files[name])) != digest:
             raise ModelError(f"{folder / name} was changed: expected sha256 {digest}, found {found}. {_REMEDY}")
-    return Sealed(files, versions, hashlib.sha256(about).hexdigest())
+    return files
 
 
 def _plain_files(folder: Path) -> dict[str, int]:
@@ -182,23 +207,41 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"{path} cannot be read: {error}. Check its permissions.") from error
 
 
-def _listing(manifest: Mapping[str, Any]) -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
-    if manifest.get("format") != FORMAT:
-        raise ModelError(
-            f"The model has format {manifest.get('format')}; this version of trastuz-ml reads {FORMAT}. "
-            "Install the version that the manifest names, or export the model again."
+def _listing(name: str, data: bytes) -> dict[str, Any]:
+    """Read a listing: of a format that we know, of files that stay in the folder, and not changed."""
+    about = read_json(name, data)
+    if about.get("format") != FORMAT:
+        older = about.get("format") == 1
+        remedy = (
+            "it was made by an earlier version of trastuz-ml, before models had versions. Take the folder away "
+            "and export the model again with `trastuz-ml train`."
+            if older
+            else "install the version of trastuz-ml that made it, or export the model again."
         )
-    try:
-        listed = {name: (str(f["sha256"]), int(f["bytes"])) for name, f in manifest["files"].items()}
-        versions = {str(name): str(version) for name, version in manifest["versions"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{MANIFEST} of the model is damaged ({error!r}). {_REMEDY}") from error
-    for name in listed:
-        if Path(name).name != name or "\\" in name or name in {"", ".", "..", MANIFEST}:
+        raise ModelError(
+            f"The model has format {about.get('format')}; this version of trastuz-ml reads {FORMAT}: {remedy}"
+        )
+    listed = about.get("files")
+    if not isinstance(listed, dict) or not all(_describes_a_file(entry) for entry in listed.values()):
+        raise ModelError(f"{name} of the model is damaged (no list of files). {_REMEDY}")
+    for file in listed:
+        if Path(file).name != file or "\\" in file or "\0" in file or file in {"", ".", "..", MANIFEST, LOCAL}:
             raise ModelError(
-                f"{MANIFEST} lists '{name}': expected plain file names that stay in the folder. {_REMEDY}"
+                f"{name} lists '{file}': expected plain file names that stay in the folder. {_REMEDY}"
             )
-    return listed, versions
+    rest = {key: value for key, value in about.items() if key != _SEAL}
+    if about.get(_SEAL) != sha256_of(json_bytes(name, rest)) or json_bytes(name, about) != data:
+        raise ModelError(f"{name} of the model was changed: its seal does not fit what it lists. {_REMEDY}")
+    return about
+
+
+def _describes_a_file(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("sha256"), str)
+        and isinstance(entry.get("bytes"), int)
+        and not isinstance(entry["bytes"], bool)
+    )
 
 
 def _require_same_names(folder: Path, present: set[str], listed: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from trastuz_ml import schema
@@ -19,6 +21,8 @@ from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.files import require_free
 
 FORMAT = 3
+# Settings that say where things are, not what was done.
+_WHERE = frozenset({"data", "tracking"})
 _TABLES: dict[str, schema.Table] = {
     "findings": schema.FINDINGS,
     "out_of_fold": schema.OUT_OF_FOLD,
@@ -117,6 +121,27 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
     def models(self) -> list[str]:
         """Catalogue names of the models, in the order of the experiment; ``chosen`` first."""
         return list(dict.fromkeys(self.out_of_fold["model"]))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what was asked and of every left-out prediction: two runs that share it are the same run.
+
+        Where the data lie and where the run is tracked do not belong to it.
+        """
+        asked = {key: value for key, value in self.configuration.items() if key not in _WHERE}
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode())
+        table = schema.conform(self.out_of_fold, schema.OUT_OF_FOLD)
+        for name in table.columns:
+            column = table[name]
+            numeric = pd.api.types.is_numeric_dtype(column)
+            words = (
+                column.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0 if numeric else column.astype("object")
+            )
+            values = (
+                words.tobytes() if numeric else "\0".join("" if pd.isna(w) else str(w) for w in words).encode()
+            )
+            digest.update(f"\0{name}\0{len(values)}\0".encode() + values)
+        return digest.hexdigest()
 
     @property
     def watched(self) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from urllib.parse import unquote
 from trastuz_ml.errors import ConfigurationError, TrastuzError
 
 ARTIFACTS = "mlartifacts"
+# Where MLflow's own tools look; they and we are to mean the same store.
+VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
 # MLflow's own defaults wait minutes for a server that is not there. A user's setting wins.
 _SETTINGS = {
@@ -35,6 +37,29 @@ def default_uri(runs: Path) -> str:
     True
     """
     return _SQLITE + (runs.resolve() / "mlflow.db").as_posix()
+
+
+def tracking_address(*asked: str | None, runs: Path) -> str:
+    """Return the address to use: the first that is asked for, else MLflow's variable, else SQLite among the runs.
+
+    Parameters
+    ----------
+    *asked : str or None
+        In the order in which they count: an option of the command, then the setting of the experiment.
+    runs : Path
+        Folder of runs.
+
+    Raises
+    ------
+    ConfigurationError
+        If MLflow 3 cannot keep a run there, see :func:`full_address`.
+
+    Examples
+    --------
+    >>> tracking_address(None, "http://127.0.0.1:5000", runs=Path("runs"))
+    'http://127.0.0.1:5000'
+    """
+    return full_address(next(filter(None, (*asked, os.environ.get(VARIABLE))), None) or default_uri(runs))
 
 
 def without_password(uri: str) -> str:
@@ -120,8 +145,15 @@ def quiet_mlflow() -> Iterator[None]:
 
 
 @contextmanager
-def reported(uri: str) -> Iterator[None]:
+def reported(uri: str, what: str = "The run could not be tracked") -> Iterator[None]:
     """Turn whatever MLflow and what it stands on may raise into one error that names the address.
+
+    Parameters
+    ----------
+    uri : str
+        The address.
+    what : str
+        What could not be done, as the sentence begins.
 
     Raises
     ------
@@ -137,23 +169,23 @@ def reported(uri: str) -> Iterator[None]:
     except TrastuzError:
         raise
     except (MlflowException, RequestException, SQLAlchemyError, ImportError, OSError) as error:
-        failure = ConfigurationError(_reason(uri, error))
+        failure = ConfigurationError(_reason(uri, what, error))
         # A chained error is printed by --debug, and must not print what the message hides.
         printed = "".join(traceback.format_exception(error))
         raise failure from (None if any(secret in printed for secret in _secrets(uri)) else error)
 
 
-def _reason(uri: str, error: Exception) -> str:
+def _reason(uri: str, what: str, error: Exception) -> str:
     text = str(error).strip()
     for secret in _secrets(uri):
         text = text.replace(secret, "***")
-    remedy = "Check the tracking address of the experiment, and that it can be reached and written."
+    remedy = "Check the tracking address, and that it can be reached and written."
     if isinstance(error, ImportError):
         remedy = "Install the driver of this kind of database, or use another tracking address."
     elif "out-of-date database schema" in text:
         remedy = "It was written by another version of MLflow: use another file, or upgrade the older side."
         text = text.partition(". Take a backup")[0]
-    return f"The run could not be tracked at {without_password(uri)}: {text.rstrip('.')}. {remedy}"
+    return f"{what} at {without_password(uri)}: {text.rstrip('.')}. {remedy}"
 
 
 def _secrets(uri: str) -> list[str]:
@@ -186,12 +218,30 @@ def open_store(uri: str, experiment: str) -> tuple[Any, str]:
         If the file is there and is not a SQLite database.
     """
     path = sqlite_path(uri)
+    with alone(uri):
+        return _connect(uri, experiment, None if path is None else (path.parent / ARTIFACTS).resolve().as_uri())
+
+
+@contextmanager
+def alone(uri: str) -> Iterator[None]:
+    """Keep other processes of this program away from a SQLite store; a server sees to its own.
+
+    Two processes that make a database at once, or that look for a version of a model and register it, would
+    get in each other's way. The lock must not be asked for twice by one process.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is there and is not a SQLite database.
+    """
+    path = sqlite_path(uri)
     if path is None:
-        return _connect(uri, experiment, None)
+        yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(path.name + ".lock")):
         _require_sqlite(path)
-        return _connect(uri, experiment, (path.parent / ARTIFACTS).resolve().as_uri())
+        yield
 
 
 def _connect(uri: str, experiment: str, artifacts: str | None) -> tuple[Any, str]:

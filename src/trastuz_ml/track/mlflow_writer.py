@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -11,8 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +19,18 @@ from typing import Any
 from trastuz_ml.errors import ConfigurationError, InputError
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.track.connection import (
-    default_uri,
-    full_address,
+    alone,
     open_store,
     quiet_mlflow,
     reported,
+    tracking_address,
     without_password,
 )
 from trastuz_ml.track.items import FileItem, Item, Metric, Parameter, TableItem, Tag, TextItem
-from trastuz_ml.track.stale import close_stale_runs, end_run, process_tags
+from trastuz_ml.track.logged_model import log_model
+from trastuz_ml.track.registry import new_version
+from trastuz_ml.track.stale import close_stale_runs, ended, process_tags
 
-LOADER = "trastuz_ml.prediction.pyfunc"
 # MLflow takes 100 parameters, 100 tags and 1,000 entities in one batch.
 _FEW, _MANY = 100, 800
 
@@ -76,11 +75,13 @@ def track(
     items : iterable of Item
         From :func:`trastuz_ml.track.items.items_of`; figures are further ``FileItem``.
     uri : str, optional
-        Any MLflow tracking address; ``mlflow.db`` beside the run's folder when not given.
+        Any MLflow tracking address; when not given that of the variable ``MLFLOW_TRACKING_URI``, else
+        ``mlflow.db`` beside the run's folder.
     experiment : str
         MLflow experiment, made when it is not there.
     bundle_folder : Path, optional
-        Stored model, logged as a pyfunc that the package's own loader reads: nothing is pickled.
+        Stored model, of which the public files are logged as a pyfunc that the package's own loader reads:
+        nothing is pickled.
     register, alias : str, optional
         Name in the model registry, and the alias that the new version is given.
     pip_requirements : sequence of str
@@ -106,17 +107,21 @@ def track(
     """
     if (register and bundle_folder is None) or (alias and not register):
         raise ConfigurationError("To register, give a stored model and a name; to give an alias, register.")
-    address = full_address(uri or default_uri(run.folder.parent if run.folder else Path("runs")))
+    address = tracking_address(uri, runs=run.folder.parent if run.folder else Path("runs"))
     with quiet_mlflow(), reported(address), _terminable():
         client, experiment_id = open_store(address, experiment)
         close_stale_runs(client)
         run_id = client.create_run(experiment_id, tags=process_tags(), run_name=run.name).info.run_id
         version = None
-        with _ended(client, run_id):
+        with ended(client, run_id):
             _write(client, run_id, items)
             if bundle_folder is not None:
-                model = _log_model(client, experiment_id, run_id, bundle_folder, list(pip_requirements))
-                version = _register(client, model, run_id, address, register, alias) if register else None
+                model, facts = log_model(client, experiment_id, run_id, bundle_folder, pip_requirements)
+                if register:
+                    with alone(address):
+                        version = new_version(client, register, model, facts, address)
+                        if alias:
+                            client.set_registered_model_alias(register, alias, version)
     return Tracked(without_password(address), experiment_id, run_id, version)
 
 
@@ -151,17 +156,6 @@ def _program() -> str:
 
 
 # --- The state of a run -------------------------------------------------------------------------------
-
-
-@contextmanager
-def _ended(client: Any, run_id: str) -> Iterator[None]:
-    """Give the run its last state, whatever happens: MLflow itself would leave it running."""
-    try:
-        yield
-    except BaseException as error:
-        end_run(client, run_id, error)
-        raise
-    end_run(client, run_id, None)
 
 
 @contextmanager
@@ -240,75 +234,3 @@ def _log_batches(
             params=[entities.Param(p.key, p.value) for p in parameters[few]],
             tags=[entities.RunTag(t.key, t.value) for t in tags[few]],
         )
-
-
-# --- The model ----------------------------------------------------------------------------------------
-
-
-def _log_model(client: Any, experiment_id: str, run_id: str, bundle: Path, requirements: list[str]) -> Any:
-    """Log a bundle through the client alone: the fluent functions would need a global tracking address."""
-    import mlflow.pyfunc
-    from mlflow.entities import LoggedModelOutput
-    from mlflow.models import Model
-
-    signature = _signature(bundle)
-    model = client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
-    status = "FAILED"
-    try:
-        about = Model(
-            artifact_path=model.artifact_location, run_id=run_id, model_uuid=model.model_id,
-            model_id=model.model_id,
-        )  # fmt: skip
-        with tempfile.TemporaryDirectory() as folder:
-            mlflow.pyfunc.save_model(
-                Path(folder, "model"), loader_module=LOADER, data_path=str(bundle), signature=signature,
-                pip_requirements=requirements, mlflow_model=about,
-            )  # fmt: skip
-            client.log_model_artifacts(model.model_id, str(Path(folder, "model")))
-        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-        status = "READY"
-    finally:
-        client.finalize_logged_model(model.model_id, status)
-    return model
-
-
-def _signature(bundle: Path) -> Any:
-    """Sign the features of the model: levels are text, all else numbers; missing is empty, not absent."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    path = bundle / "features.json"
-    try:
-        features = json.loads(path.read_text(encoding="utf-8"))["features"]
-        columns = list(_input_columns(features))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} does not list the features of a model: {error!r}. Export it again.") from error
-    # Every column is required: a mistyped gene must not pass for a gene that was not covered.
-    inputs = Schema([ColSpec(kind, name) for name, kind in columns]) if columns else None
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")]))
-
-
-def _input_columns(features: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield name and type of each column that the served model reads; the block tells namesakes apart."""
-    times = Counter(feature["name"] for feature in features)
-    for feature in features:
-        name, block = feature["name"], feature["block"]
-        spelled = feature["kind"] == "category" or feature["levels"]
-        yield name if times[name] == 1 else f"{name} ({block})", "string" if spelled else "double"
-
-
-def _register(client: Any, model: Any, run_id: str, uri: str, name: str, alias: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    # A database store looks ``models:/`` up at the global address, which is not ours; a server at its own.
-    remote = uri.startswith(("http://", "https://"))
-    source = f"models:/{model.model_id}" if remote else model.artifact_location
-    version = client.create_model_version(name, source, run_id=run_id, model_id=model.model_id)
-    if alias:
-        client.set_registered_model_alias(name, alias, str(version.version))
-    return str(version.version)

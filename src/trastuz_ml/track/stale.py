@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from trastuz_ml.store.processes import Process, is_gone, this_process
@@ -11,7 +12,7 @@ PROCESS, ENDED = "tracking process", "ended"
 _INTERRUPTED = "interrupted"
 _LOST = "its process was gone: killed, or the machine went down"
 # Experiments asked about at once: a server takes their identifiers in one request.
-_FEW = 500
+FEW = 500
 
 
 def process_tags() -> dict[str, str]:
@@ -45,6 +46,17 @@ def end_run(client: Any, run_id: str, error: BaseException | None) -> None:
         return
 
 
+@contextmanager
+def ended(client: Any, run_id: str) -> Iterator[None]:
+    """Give the run its last state, whatever happens: MLflow itself would leave it running."""
+    try:
+        yield
+    except BaseException as error:
+        end_run(client, run_id, error)
+        raise
+    end_run(client, run_id, None)
+
+
 def close_stale_runs(client: Any) -> list[str]:
     """Close the runs of this program and machine that are said to be running and whose process is gone.
 
@@ -72,13 +84,14 @@ def close_stale_runs(client: Any) -> list[str]:
 
 
 def _running_here(client: Any) -> Iterator[Any]:
-    experiments = [found.experiment_id for found in _pages(client.search_experiments)]
+    experiments = [found.experiment_id for found in pages(client.search_experiments)]
     asked = f"attributes.status = 'RUNNING' AND tags.`{PROCESS}` LIKE '{this_process().place} %'"
-    for start in range(0, len(experiments), _FEW):
-        yield from list(_pages(client.search_runs, experiments[start : start + _FEW], asked))
+    for start in range(0, len(experiments), FEW):
+        yield from list(pages(client.search_runs, experiments[start : start + FEW], asked))
 
 
-def _pages(search: Any, *words: Any) -> Iterator[Any]:
+def pages(search: Any, *words: Any) -> Iterator[Any]:
+    """Yield everything that a search of MLflow finds, page by page."""
     token = None
     while True:
         page = search(*words, page_token=token)

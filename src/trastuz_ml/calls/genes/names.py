@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,22 +101,73 @@ def reconcile_genes(calls: pd.DataFrame, table: SymbolTable) -> tuple[pd.DataFra
     >>> named["gene"].tolist(), [finding.code for finding in findings]
     (['KMT2C', 'SEPTIN4', 'TP53'], ['gene-renamed', 'gene-date-repaired'])
     """
-    words = calls["gene"].astype("category").array
-    texts = words.categories.astype("str").tolist()
-    rows = np.bincount(words.codes[words.codes >= 0], minlength=len(texts)).tolist()
-    present = {name: count for name, count in zip(texts, rows, strict=True) if count}
-    others = table.not_approved(list(present))
-    by_row = {name for name, found in others.items() if _needs_place(name, found)}
-    became = {name: name for name in present if name not in by_row}
-    became |= {name: found.symbol for name, found in others.items() if found.symbol and name in became}
-    # The last place is for rows without a name, whose code is -1.
-    at = np.flatnonzero(np.array([*(name in by_row for name in texts), False])[words.codes])
-    placed = _placed([texts[code] for code in words.codes[at]], _chromosomes(calls, at), others, table)
-    genes = _recoded(words.codes, [became.get(name) for name in texts], at, [name.gene for name in placed])
-    changed = [_name(name, found, present[name]) for name, found in others.items() if name not in by_row]
-    changed += [replace(name, rows=count) for name, count in Counter(placed).items()]
-    findings = [*_findings(changed, table), *_collisions(changed, became, present)]
-    return calls.assign(gene=pd.Series(genes, index=calls.index)), findings
+    names = GeneNames(table)
+    named = names.reconciled(calls)
+    return named, names.findings()
+
+
+class GeneNames:
+    """The gene names of calls that come in blocks: what they became, and how many rows have each.
+
+    Parameters
+    ----------
+    table : SymbolTable
+        The table of symbols. Each name is looked up once, in however many blocks it stands.
+    """
+
+    def __init__(self, table: SymbolTable) -> None:
+        self._table = table
+        self._others: dict[str, Resolution] = {}
+        self._became: dict[str, str] = {}
+        self._by_row: set[str] = set()
+        self._present: Counter[str] = Counter()
+        self._placed: Counter[_Name] = Counter()
+
+    def reconciled(self, calls: pd.DataFrame) -> pd.DataFrame:
+        """Return the next calls with current symbols, as :func:`reconcile_genes` does."""
+        words = calls["gene"].astype("category").array
+        texts = words.categories.astype("str").tolist()
+        rows = np.bincount(words.codes[words.codes >= 0], minlength=len(texts)).tolist()
+        present = {name: count for name, count in zip(texts, rows, strict=True) if count}
+        self._look_up([name for name in present if name not in self._present])
+        self._present.update(present)
+        # The last place is for rows without a name, whose code is -1.
+        at = np.flatnonzero(np.array([*(name in self._by_row for name in texts), False])[words.codes])
+        names = [texts[code] for code in words.codes[at]]
+        placed = _placed(names, _chromosomes(calls, at), self._others, self._table)
+        self._placed.update(placed)
+        became = [self._became.get(name) for name in texts]
+        genes = _recoded(words.codes, became, at, [name.gene for name in placed])
+        return calls.assign(gene=pd.Series(genes, index=calls.index))
+
+    def _look_up(self, names: Sequence[str]) -> None:
+        others = self._table.not_approved(names)
+        by_row = {name for name, found in others.items() if _needs_place(name, found)}
+        self._became |= {name: name for name in names if name not in by_row}
+        self._became |= {n: found.symbol for n, found in others.items() if found.symbol and n not in by_row}
+        self._others |= others
+        self._by_row |= by_row
+
+    def counts(self) -> dict[str, Any]:
+        """Return what is to be told of the calls so far, as plain values: JSON takes them."""
+        renamed = {found.symbol for found in self._others.values() if found.symbol}
+        told = {name: rows for name, rows in self._present.items() if name in self._others or name in renamed}
+        placed = [[name.name, name.gene, name.code, rows, name.example] for name, rows in self._placed.items()]
+        return {"names": told, "placed": placed}
+
+    def add(self, counts: Mapping[str, Any]) -> None:
+        """Take in what :meth:`counts` returned of other calls."""
+        self._look_up([name for name in counts["names"] if name not in self._present])
+        self._present.update(counts["names"])
+        for name, gene, code, rows, example in counts["placed"]:
+            self._placed[_Name(name, gene, code, 1, example)] += rows
+
+    def findings(self) -> list[Finding]:
+        """Return what was renamed, repaired, kept and left unnamed in all calls so far; each counts rows."""
+        others = {name: found for name, found in self._others.items() if name not in self._by_row}
+        changed = [_name(name, found, self._present[name]) for name, found in others.items()]
+        changed += [replace(name, rows=count) for name, count in self._placed.items()]
+        return [*_findings(changed, self._table), *_collisions(changed, self._became, self._present)]
 
 
 def reconcile_names(names: Iterable[str], table: SymbolTable) -> dict[str, str]:

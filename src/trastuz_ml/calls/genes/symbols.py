@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -102,9 +102,7 @@ class SymbolTable:
         >>> read_symbol_table().not_approved(["TP53", "MLL3"])
         {'MLL3': Resolution(symbol='KMT2C', how='previous', candidates=('KMT2C',))}
         """
-        texts = pa.array(names, pa.string())
-        symbols = self.rows["symbol"].combine_chunks()
-        others = texts.filter(pc.invert(pc.is_in(texts, value_set=symbols))).unique().to_pylist()
+        others = [name for name in dict.fromkeys(names) if name not in self._approved]
         return dict.fromkeys(others, _UNKNOWN) | self._followed(others)
 
     def former_and_current(self) -> frozenset[str]:
@@ -115,8 +113,8 @@ class SymbolTable:
         >>> {"KMT2C", "MLL3"} <= read_symbol_table().former_and_current()
         True
         """
-        former, _ = self._listed("previous")
-        return frozenset(self.rows["symbol"].to_pylist()) | frozenset(former.to_pylist())
+        former, _, _ = self._previous
+        return self._approved | frozenset(former.to_pylist())
 
     def _followed(self, names: Sequence[str]) -> dict[str, Resolution]:
         """Return the names, none of them approved, that the table knows in another way."""
@@ -125,14 +123,17 @@ class SymbolTable:
         left = [name for name in names if name and name not in found and not name.isdecimal()]
         if not left:
             return found
-        previous, alias = self._listed("previous"), self._listed("alias")
-        exact: tuple[_Pass, ...] = (("previous", *previous), ("alias", *alias))
-        for how, values, rows in exact:
+        as_written: tuple[tuple[How, tuple[pa.Array, pa.Array, pa.Array]], ...] = (
+            ("previous", self._previous), ("alias", self._alias),
+        )  # fmt: skip
+        for how, (values, _, rows) in as_written:
             found |= self._found({name: name for name in left}, how, values, rows)
             left = [name for name in left if name not in found]
-        any_case: tuple[_Pass, ...] = (("case", self.rows["symbol"], None), *exact)
+        any_case: tuple[_Pass, ...] = (
+            ("case", self._lower, None), ("previous", *self._previous[1:]), ("alias", *self._alias[1:]),
+        )  # fmt: skip
         for how, values, rows in any_case:
-            found |= self._found({name: name.lower() for name in left}, how, pc.ascii_lower(values), rows)
+            found |= self._found({name: name.lower() for name in left}, how, values, rows)
             left = [name for name in left if name not in found]
         return found
 
@@ -143,12 +144,31 @@ class SymbolTable:
             found |= self._found(sought, how, self.rows[column], None)
         return found
 
-    def _listed(self, column: str) -> tuple[pa.Array, pa.Array]:
-        """Return each name that a column lists, and the row that lists it."""
+    # A process that predicts patient by patient looks names up again and again.
+
+    @cached_property
+    def _approved(self) -> frozenset[str]:
+        return frozenset(self.rows["symbol"].to_pylist())
+
+    @cached_property
+    def _lower(self) -> pa.Array:
+        return pc.ascii_lower(self.rows["symbol"].combine_chunks())
+
+    @cached_property
+    def _previous(self) -> tuple[pa.Array, pa.Array, pa.Array]:
+        return self._listed("previous")
+
+    @cached_property
+    def _alias(self) -> tuple[pa.Array, pa.Array, pa.Array]:
+        return self._listed("alias")
+
+    def _listed(self, column: str) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Return each name that a column lists, the same in lower case, and the row that lists it."""
         texts = self.rows[column].combine_chunks()
         filled = pc.indices_nonzero(pc.not_equal(texts, ""))
         lists = pc.split_pattern(texts.take(filled), "|")
-        return pc.list_flatten(lists), filled.take(pc.list_parent_indices(lists))
+        names = pc.list_flatten(lists)
+        return names, pc.ascii_lower(names), filled.take(pc.list_parent_indices(lists))
 
     def _found(
         self, sought: dict[str, str], how: How, values: pa.Array, rows: pa.Array | None

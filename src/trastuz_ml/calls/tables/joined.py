@@ -33,13 +33,13 @@ class Joined:
         self._waiting: list[Calls] = []
         self._columns: dict[str, _Words | _Whole | _Others] = {}
         self._dropped: list[pd.DataFrame] = []
-        self._height = 0
+        self.height = 0
         self.builds: frozenset[str] = frozenset()
 
     def add(self, calls: Calls) -> None:
         """Take in the calls of the next block."""
         self._waiting.append(calls)
-        self._height += calls.height
+        self.height += calls.height
         self.builds |= calls.builds
         if calls.dropped is not None:
             self._dropped.append(calls.dropped)
@@ -57,9 +57,9 @@ class Joined:
         self._take_in()
         columns: dict[str, Any] = {name: self._columns.pop(name).column() for name in list(self._columns)}
         columns["effect"] = _effects(columns["consequence"])
-        columns["file"] = pd.Categorical.from_codes(np.zeros(self._height, dtype=np.int8), [self._file])
+        columns["file"] = pd.Categorical.from_codes(np.zeros(self.height, dtype=np.int8), [self._file])
         if complete:
-            nothing = empty(CALLS).reindex(range(self._height))
+            nothing = empty(CALLS).reindex(range(self.height))
             columns |= {name: nothing[name] for name in CALLS.names if name not in columns}
         # The columns have their declared kinds; to conform millions of rows would only copy them.
         calls = pd.DataFrame({name: columns[name] for name in CALLS.names if name in columns}, copy=False)

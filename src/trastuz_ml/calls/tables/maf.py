@@ -100,8 +100,33 @@ def read_table_of_calls(path: Path, reading: Reading) -> ReadFile:
         If the file is missing, empty, ragged or not a table, lacks a needed column, holds a value that cannot
         be read, or names two genome builds; the message gives the line.
     """
+    [whole] = read_table_in_blocks(path, reading, rows=None)
+    return whole
+
+
+def read_table_in_blocks(path: Path, reading: Reading, *, rows: int | None) -> Iterator[ReadFile]:
+    """Read a table of calls some rows at a time: memory does not grow with the file.
+
+    Parameters
+    ----------
+    path, reading
+        As in :func:`read_table_of_calls`.
+    rows : int, optional
+        Rows of a block, or a few more; all when absent.
+
+    Yields
+    ------
+    ReadFile
+        The calls of the next rows. What was noticed, and the build, come with the last.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_table_of_calls`; blocks before the line in question have been given by then.
+    """
     table = (_open_workbook if is_workbook(path) else _open_text)(path, reading)
     line, not_utf8, joined = table.line + 1, None, Joined(path.name)
+    builds: frozenset[str] = frozenset()
     for done in _in_order(table.parts):
         try:
             part = done.result()
@@ -109,11 +134,14 @@ def read_table_of_calls(path: Path, reading: Reading) -> ReadFile:
             raise InputError(f"{path}, line {line + error.line}: {error}") from error
         if not_utf8 is None and part.not_utf8 is not None:
             not_utf8 = line + part.not_utf8
+        if rows is not None and joined.height >= rows:
+            yield ReadFile(*joined.tables(complete=reading.wanted is None), simulated=table.simulated)
+            builds, joined = builds | joined.builds, Joined(path.name)
         joined.add(part.calls)
         line += part.line_count
-    build = _one_build(path, joined.builds)
+    build = _one_build(path, builds | joined.builds)
     calls, dropped = joined.tables(complete=reading.wanted is None)
-    return ReadFile(calls, dropped, tuple(_findings(path, table, not_utf8)), build, table.simulated)
+    yield ReadFile(calls, dropped, tuple(_findings(path, table, not_utf8)), build, table.simulated)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,9 @@ def _read(opened: Any, path: Path, reading: Reading, uneven: Future[bool], *, me
     # What htslib refuses has ended in an error; this is what it overlooks.
     if odd := first_damage(path, most=None if uneven.result() else _LOOKED_AT):
         findings.append(Finding("warning", "odd-lines", _OVERLOOKED, where=f"{path.name}, {odd}"))
-    return ReadFile(calls, dropped, tuple(findings), build, _says_simulated(header))
+    return ReadFile(
+        calls, dropped, tuple(findings), build, _says_simulated(header), patients=layout.tumors.patients
+    )
 
 
 def _build(header: str, path: Path) -> str | None:

@@ -1,0 +1,157 @@
+"""The page that is safe to send: no pseudonym, no count under five, nothing that gives one away."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from report.gene_runs import with_genes
+from trastuz_ml.errors import EvidenceError
+from trastuz_ml.report.content import content_of
+from trastuz_ml.report.formats import write_report
+from trastuz_ml.report.held_back import HELD, HELD_SENTENCE, SMALL
+from trastuz_ml.report.html import render
+from trastuz_ml.report.markdown import markdown
+from trastuz_ml.report.shape import require_shape
+from trastuz_ml.report.share import shared_section
+
+COUNTS = {"carriers", "carriers_responding", "covered", "count", "responders"}
+RATIOS = ("odds_ratio", "low", "high", "p", "q", "adjusted_odds_ratio", "adjusted_p")
+
+
+@pytest.fixture(scope="module")
+def run(make):
+    """A run with every table, whose patients lack an age here and there."""
+    from report.conftest import with_evidence
+
+    made = with_evidence(with_genes(make(patients=60)))
+    patients = made.patients.copy()
+    patients["age"] = patients["age"].astype(float).where(patients.index > 2)
+    return replace(made, patients=patients)
+
+
+@pytest.fixture(scope="module")
+def shared(run, pseudonyms):
+    return content_of([run], pseudonyms(run), share=True)
+
+
+def numbers(value, name=""):
+    """Yield every number that counts patients, with the name under which it stands."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from numbers(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from numbers(item, name)
+    elif isinstance(value, int) and not isinstance(value, bool) and name in COUNTS:
+        yield name, value
+
+
+def test_share__no_pseudonym_in_any_format(run, pseudonyms, shared, tmp_path):
+    names = set(pseudonyms(run).values()) | set(pseudonyms(run))
+    folder = write_report([run], tmp_path / "t", names=pseudonyms(run), form="tables", share=True)
+    written = [
+        json.dumps(shared),
+        render(shared),
+        markdown(shared),
+        *(p.read_text("utf-8") for p in folder.iterdir()),
+    ]
+    for text in written:
+        assert not [name for name in names if name in text]
+
+
+def test_share__the_open_page_does_name_them(run, pseudonyms):
+    text = json.dumps(content_of([run], pseudonyms(run)))
+    assert all(name in text for name in pseudonyms(run).values())
+
+
+def test_share__no_count_of_patients_is_under_five(shared):
+    section = {k: v for k, v in shared["runs"][0].items() if k not in ("size", "provenance")}
+    assert [found for found in numbers(section) if 0 < found[1] < SMALL] == []
+
+
+def test_share__the_open_content_has_such_counts(run, pseudonyms):
+    section = content_of([run], pseudonyms(run))["runs"][0]
+    section = {k: v for k, v in section.items() if k not in ("size", "provenance")}
+    assert [found for found in numbers(section) if 0 < found[1] < SMALL]
+
+
+def test_share__no_cell_of_a_gene_can_be_computed(shared, run):
+    section = shared["runs"][0]
+    rows = [*section["watched"], *section["genes"]["associations"]["rows"]]
+    responders, shown = section["facts"]["responders"], 0
+    for row in rows:
+        if row["carriers"] and row["carriers_responding"] != HELD:
+            cells = (row["carriers_responding"], row["carriers"] - row["carriers_responding"],
+                     responders - row["carriers_responding"])  # fmt: skip
+            assert min(cells) >= SMALL
+            shown += 1
+        elif row["carriers"]:
+            assert all(row[name] in (HELD, None) for name in RATIOS)
+    assert all(column == [] for column in section["genes"]["associations"]["dots"].values())
+
+
+def test_share__sentences_about_a_gene_with_a_small_cell_are_held_back(shared, run, pseudonyms):
+    before = content_of([run], pseudonyms(run))["runs"][0]
+    after = shared["runs"][0]
+    small = [row["gene"] for row in after["watched"] if row["carriers_responding"] == HELD]
+    assert small
+    for row in after["watched"]:
+        if row["gene"] in small:
+            assert not re.search(r"\d", row["sentence"].replace(row["gene"], ""))
+    said = json.dumps([after["answer"], after["genes"]["certificates"]], ensure_ascii=False)
+    for row in before["watched"]:
+        if row["gene"] in small:
+            assert row["sentence"] not in said
+
+
+def test_share__patients_dots_and_columns_are_gone(shared):
+    section = shared["runs"][0]
+    assert section["patients"]["rows"] == []
+    assert section["patients"]["waterfalls"]["patients"] == []
+    assert section["influence"]["rows"] == []
+    assert section["overview"]["patients"] == []
+    assert section["genes"]["patients"]["features"] == []
+    assert all(gene["dots"] == [] for gene in section["genes"]["silencing"])
+
+
+def test_share__groups_of_predictions_with_few_of_a_class_are_left_out(shared):
+    for row in shared["runs"][0]["calibration"]:
+        if row["observed"] is not None:
+            assert row["observed"] * row["patients"] + 1e-6 >= SMALL
+            assert (1 - row["observed"]) * row["patients"] + 1e-6 >= SMALL
+
+
+def test_share__strata_of_few_are_held_back(shared):
+    for stratum in shared["runs"][0]["strata"]:
+        for row in stratum["rows"]:
+            for cell in filter(None, row["cells"]):
+                assert min(cell["responders"], cell["patients"] - cell["responders"]) >= SMALL
+
+
+def test_share__flow_gives_no_step_at_which_few_left(make, pseudonyms):
+    run = make(patients=60)
+    sources = [run.provenance["sources"][0], {"name": "roster.tsv", "sha256": "", "rows_in": 63, "rows_kept": 60}]
+    run = replace(run, provenance={**run.provenance, "sources": sources})
+    section = content_of([run], pseudonyms(run), share=True)["runs"][0]
+    assert [step["count"] for step in section["flow"]["patients"]] == [60]
+    assert section["provenance"]["sources"][-1]["rows_in"] == HELD
+    assert section["answer"]["left_out"] == ""
+
+
+def test_share__the_page_says_so_and_is_whole(shared):
+    page = render(shared)
+    assert "Made to be sent" in page
+    assert HELD_SENTENCE in page.replace("&#39;", "'")
+    assert "Left out: this page is meant to be sent." in page
+    require_shape(shared)
+
+
+def test_share__a_class_of_fewer_than_five_is_refused(make, pseudonyms):
+    section = content_of([make()], pseudonyms(make()))["runs"][0]
+    few = {**section, "facts": {**section["facts"], "responders": SMALL - 1}}
+    with pytest.raises(EvidenceError, match="leave out --share"):
+        shared_section(few, ())
