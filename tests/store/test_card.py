@@ -100,8 +100,8 @@ def test_card__every_item_of_tripod_is_there_and_what_nobody_said_is_not_stated(
     lines = card_markdown(card).splitlines()
     rows = [line for line in lines if line.split("|")[1:2] and line.split("|")[1].strip() in ITEMS]
     assert [row.split("|")[1].strip() for row in rows] == list(ITEMS)
-    assert "| 5a | Source of data | Two files. |" in rows
-    assert "| 17 | Ethical approval and consent | not stated |" in rows
+    assert "| 5a | Data: where the data come from, and why these | Two files. |" in rows
+    assert "| 17 | Ethics: approval and consent | not stated |" in rows
     assert sum("| not stated |" in row for row in rows) == len(ITEMS) - 2
     assert any(line.startswith("Not stated: 1, 2, 3a") for line in lines)
 
