@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Event
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from trastuz_ml.calls.expansion import refuse_expansion
 from trastuz_ml.calls.genes.names import chromosomes_decide, reconcile_genes
@@ -175,6 +174,8 @@ def _read_each(files: Sequence[Path], reading: Reading, workers: int) -> list[Re
     size = sum(file.stat().st_size for file in files)
     if workers < 2 or len(files) < 2 or size < _WORTH_PROCESSES:
         return [_read_one(file, reading) for file in files]
+    from joblib import Parallel, delayed
+
     read: list[ReadFile] = Parallel(n_jobs=min(workers, len(files)))(
         delayed(_read_one)(file, reading) for file in files
     )

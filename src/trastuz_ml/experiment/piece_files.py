@@ -85,7 +85,8 @@ def write_output(pieces: Iterable[pd.DataFrame | Path], out: Path, *, mark: Path
         Ending in ``.csv`` or ``.parquet``; replaced where it is there. Its bytes depend on the rows alone, not on
         how they were cut into pieces.
     mark : Path, optional
-        A file that gets the hash of the output, before the output gets its name.
+        A file that gets the hash of the output, before the output gets its name. Until then the output is written
+        beside it, where a process that is killed leaves nothing that nobody removes.
 
     Raises
     ------
@@ -94,11 +95,13 @@ def write_output(pieces: Iterable[pd.DataFrame | Path], out: Path, *, mark: Path
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(out) as partial:
+        whole = out if mark is None else mark.with_name("whole")
+        with whole_file(whole) as partial:
             (_join_csv if out.suffix.lower() == ".csv" else _join_parquet)(pieces, partial)
             digest = _made_durable(partial)
-            if mark is not None:
-                mark.write_text(digest, encoding="ascii")
+        if mark is not None:
+            mark.write_text(digest, encoding="ascii")
+            whole.replace(out)
     except OSError as error:
         raise ConfigurationError(f"The table cannot be written to {out}: {error}. Give another path.") from error
 
