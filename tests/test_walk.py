@@ -12,6 +12,7 @@ from trastuz_ml.experiment.experiment_file import read_experiment
 from trastuz_ml.experiment.new_patients import predict_files
 from trastuz_ml.experiment.publish import publish
 from trastuz_ml.experiment.train import build_features, load_cohort, run_experiment, train
+from trastuz_ml.experiment.validation_settings import Permutation
 from trastuz_ml.features.simulate import simulate_cohort
 from trastuz_ml.store.bundle import load_model
 
@@ -138,8 +139,8 @@ def test_transneo__only_what_was_known_before_treatment_is_a_covariate(real):
 @pytest.fixture(scope="module")
 def real_run(real):
     settings = real[0].model_copy(update={"models": ("prevalence", "clinical-only", "l2-logistic:genes")})
-    shorter = settings.model_copy(update={"validation": settings.validation.model_copy(update={"repeats": 2})})
-    return train(shorter, workers=1).run
+    shorter = {"validation": settings.validation.model_copy(update={"repeats": 2}), "permutation": Permutation()}
+    return train(settings.model_copy(update=shorter), workers=1).run
 
 
 def test_transneo__ankrd44_is_not_evaluable(real_run):

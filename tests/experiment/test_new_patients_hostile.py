@@ -11,8 +11,6 @@ from trastuz_ml.experiment.new_patients import predict_files
 
 # What only Python's own messages say.
 PYTHONS_WORDS = re.compile(r"\w+Error\b|Error -\d|Traceback|\bcodec\b|<class|object at 0x")
-# A file of 100,000 columns, or of a megabyte in a cell, takes seconds and is told of in the tests of the readers.
-SLOW = {"columns-100-000.csv", "header-100-000.vcf", "comments-100-000.maf", "alts-60-000.vcf", "a row of 10 MB"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def check_words(said, name):
     assert name in said or "no file of calls" in said
 
 
-@pytest.mark.parametrize("what", sorted(set(SPOILT) - SLOW))
+@pytest.mark.parametrize("what", sorted(SPOILT))
 def test_spoilt__vcf_refuses_its_patient_and_the_batch_goes_on(what, outcome):
     spoil, _, told = SPOILT[what]
     table, said = outcome(f"{what}.vcf", spoil(VCF))
@@ -56,7 +54,7 @@ def test_spoilt__vcf_refuses_its_patient_and_the_batch_goes_on(what, outcome):
         check_words(said, f"{what}.vcf")
 
 
-@pytest.mark.parametrize("what", sorted(set(SPOILT) - SLOW))
+@pytest.mark.parametrize("what", sorted(SPOILT))
 def test_spoilt__table_is_read_whole_or_ends_the_batch_in_one_message(what, outcome):
     spoil, told, _ = SPOILT[what]
     table, said = outcome(f"{what}.maf", spoil(MAF))
@@ -67,7 +65,7 @@ def test_spoilt__table_is_read_whole_or_ends_the_batch_in_one_message(what, outc
         assert table["refusal"].tolist() == ["", ""]
 
 
-@pytest.mark.parametrize("name", sorted(set(OWN) - SLOW))
+@pytest.mark.parametrize("name", sorted(OWN))
 def test_own__each_file_is_read_or_refused_in_words(name, outcome):
     content, told = OWN[name]
     table, said = outcome(name, content)
