@@ -39,6 +39,7 @@ from trastuz_ml.experiment.unfinished_batch import (
     identity_of,
     is_whole,
     parts_folder,
+    tidy_up,
 )
 from trastuz_ml.experiment.whose_calls import judge_files
 from trastuz_ml.findings import Finding, findings_table
@@ -212,7 +213,7 @@ class _Work:
             except InputError:
                 shutil.rmtree(folder)  # what cannot be done at all leaves nothing to be continued
                 raise
-            shutil.rmtree(folder)
+            tidy_up(folder)
         return done
 
     def _with_journal(self, journal: Journal, folder: Path) -> Predicted:

@@ -33,6 +33,16 @@ def is_finished(out: Path) -> bool:
         return False
 
 
+def tidy_up(folder: Path) -> None:
+    """Remove the folder of parts, the mark last: if stopped, the same command still knows that all is done."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != JOINED:
+            path.unlink()
+    shutil.rmtree(folder)
+
+
 def is_whole(record: Record, folder: Path) -> bool:
     """Return whether the pieces of a record are what was written; what is not is made again."""
     if record.key.startswith("part "):
