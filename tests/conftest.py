@@ -11,13 +11,6 @@ from trastuz_ml.experiment.experiment_file import read_experiment
 TRANSNEO = Path(__file__).parents[2] / "shared" / "data" / "transneo"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a file in one process, so that what they share is made once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _private_configuration(tmp_path_factory):
     """Keep the user's own pseudonym key out of the tests."""

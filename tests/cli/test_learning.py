@@ -46,7 +46,7 @@ def test_train__json_has_every_score_and_no_nan(call, tmp_path):
     assert re.search(r"60 SIMULATED patients, \d+ responders; 2 x 3 folds, nested\n", told.out)
     assert "Plan: 30 patients or more: repeated stratified folds." in told.out
     assert "AUROC with 95 % interval (widened DeLong)." in told.out
-    assert "Not permuted: chance was not tested (permutation: times:)." in told.out
+    assert "Chance was not tested: the experiment asks for no permutations (permutation: times)." in told.out
     shown = [
         words[0] for line in told.out.splitlines() if (words := line.split()) and re.search(r" 0\.\d\d ", line)
     ]

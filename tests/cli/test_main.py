@@ -17,7 +17,19 @@ from trastuz_ml.cli.main import run
 from trastuz_ml.errors import ConfigurationError
 
 QUIET = SMALL + "tracking: {enabled: false}\n"
-COMMANDS = ("init", "simulate", "features", "check", "plan", "train", "explain", "predict", "compare")
+COMMANDS = (
+    "init",
+    "simulate",
+    "features",
+    "check",
+    "plan",
+    "train",
+    "explain",
+    "predict",
+    "compare",
+    "figure",
+    "schema",
+)
 
 
 def test_version__is_said_on_standard_output(call):

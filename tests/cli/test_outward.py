@@ -202,7 +202,7 @@ def test_predict__a_full_disk_leaves_nothing(predict, place, listing, monkeypatc
 def test_compare__writes_a_page_without_real_identifiers(trained, call, tmp_path):
     page = tmp_path / "new" / "page.html"
     outcome = call("compare", trained.run, trained.run, "--out", page, "--json")
-    told = {"report": str(page), "runs": ["small", "small"], "format": "html", "shared": False}
+    told = {"report": str(page), "runs": ["small", "small"], "format": "html", "shared": False, "pdf": None}
     assert json.loads(outcome.out) == told
     assert "SIM000" not in page.read_text(encoding="utf-8")
 

@@ -107,3 +107,27 @@ def test_plan__help_loads_no_model():
     code = "import sys; from trastuz_ml.cli import planning; print({'sklearn', 'pandas'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "set()\n"
+
+
+def test_schema__is_printed_as_json_that_knows_the_settings(call, tmp_path, monkeypatch, listing):
+    monkeypatch.chdir(tmp_path)
+    outcome = call("schema")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert {"name", "roster", "validation"} <= set(json.loads(outcome.out)["properties"])
+    assert listing(tmp_path) == {}
+
+
+def test_schema__is_written_with_the_line_by_which_an_editor_finds_it(call, tmp_path):
+    outcome = call("schema", "--out", tmp_path / "new" / "e.schema.json")
+    assert outcome.code == 0
+    assert outcome.out.endswith("\n# yaml-language-server: $schema=e.schema.json\n")
+    assert (tmp_path / "new" / "e.schema.json").read_text(encoding="utf-8") == call("schema").out
+
+
+def test_schema__is_not_written_over_a_file_unless_told_so(call, tmp_path):
+    (tmp_path / "e.json").write_text("mine")
+    outcome = call("schema", "--out", tmp_path / "e.json")
+    assert outcome.code == 1
+    assert "--force" in outcome.err
+    assert (tmp_path / "e.json").read_text() == "mine"
+    assert call("schema", "--out", tmp_path / "e.json", "--force").code == 0

@@ -1,8 +1,22 @@
 """The commands ``compare`` and ``figure``: one content in several forms."""
 
 import json
+import os
 
 import pytest
+
+
+@pytest.fixture
+def browser_that(tmp_path, monkeypatch):
+    """Give the commands a browser that does what a shell script says."""
+
+    def made(does):
+        program = tmp_path / "browser"
+        program.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv("CHROMIUM", str(program))
+
+    return made
 
 
 @pytest.mark.parametrize("form", ["md", "json"])
@@ -29,6 +43,56 @@ def test_compare__a_page_to_be_sent_names_no_pseudonym(trained, call, tmp_path):
     assert call("compare", trained.run, "--out", shared, "--share").code == 0
     assert "P-" in whole.read_text(encoding="utf-8")
     assert "P-" not in shared.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the browser of this test is a shell script")
+def test_compare__a_pdf_stands_beside_the_page(trained, call, browser_that, tmp_path):
+    browser_that('for word; do case $word in --print-to-pdf=*) printf %%PDF > "${word#*=}"; esac; done')
+    page = tmp_path / "a report.html"
+    told = call("compare", trained.run, "--out", page, "--pdf", "--share", "--json")
+    assert told.code == 0, told.err
+    assert json.loads(told.out)["pdf"] == str(tmp_path / "a report.pdf")
+    assert (tmp_path / "a report.pdf").read_bytes() == b"%PDF"
+    assert {path.name for path in tmp_path.iterdir()} == {"browser", "a report.html", "a report.pdf"}
+
+
+def test_compare__without_a_browser_a_pdf_is_refused_before_anything_is_written(
+    trained, call, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    outcome = call("compare", trained.run, "--out", tmp_path / "report.html", "--pdf")
+    assert outcome.code == 1
+    assert "apt-get install chromium" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "report.md", "--format", "md"], "--format md writes none"),
+        (["--out", "report.pdf"], "another ending than .pdf"),
+        (["--out", "old.html"], "old.pdf is already there"),
+    ],
+)
+def test_compare__a_pdf_that_cannot_be_is_refused_before_anything_is_written(
+    words, said, trained, call, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.pdf").write_text("mine")
+    outcome = call("compare", trained.run, *words, "--pdf")
+    assert outcome.code == 1
+    assert said in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["old.pdf"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the browser of this test is a shell script")
+def test_compare__a_browser_that_fails_leaves_the_page_and_no_pdf(trained, call, browser_that, tmp_path):
+    browser_that("echo No usable sandbox! >&2")
+    outcome = call("compare", trained.run, "--out", tmp_path / "report.html", "--pdf")
+    assert outcome.code == 1
+    assert "It said: No usable sandbox!" in outcome.err
+    assert {path.name for path in tmp_path.iterdir()} == {"browser", "report.html"}
 
 
 @pytest.mark.parametrize(("ending", "head"), [("svg", b"<svg "), ("png", b"\x89PNG"), ("pdf", b"%PDF")])

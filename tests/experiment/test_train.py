@@ -1,5 +1,6 @@
 """The walk from files to validated models."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,6 +11,7 @@ from trastuz_ml.experiment.provenance import library_versions
 from trastuz_ml.experiment.read import build_features, load_cohort
 from trastuz_ml.experiment.train import run_experiment, train
 from trastuz_ml.features.simulate import simulate_cohort
+from trastuz_ml.learn.coefficients import probability_of
 from trastuz_ml.learn.engine import code_sha256
 
 QUICK = SMALL.replace("{l2-logistic: [genes, both]}", "{l2-logistic: both}").replace("repeats: 2", "repeats: 1")
@@ -49,11 +51,12 @@ def test_train__tells_each_stage_and_counts_to_its_end(from_files):
     told = []
     trained = train(read_experiment(from_files), workers=1, progress=lambda *step: told.append(step))
     assert list(dict.fromkeys(what for what, _, _ in told)) == [
-        "reading calls and roster", "nested cross-validation", "fitting on the whole cohort",
-        "what each gene contributes", "silencing watched genes", "optimism of other ways",
+        "reading calls and roster", "building the gene matrix", "nested cross-validation",
+        "fitting on the whole cohort", "what each gene contributes", "testing each gene",
+        "counting genes by chance", "silencing watched genes", "optimism of other ways",
         "leaving out each patient",
     ]  # fmt: skip
-    assert [step[1:] for step in told if step[0] == "nested cross-validation"] == [(1, 3), (2, 3), (3, 3)]
+    assert [step[1:] for step in told if step[0] == "nested cross-validation"] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert trained.model.name == trained.run.provenance["exported"] in trained.run.models
 
 
@@ -64,6 +67,42 @@ def test_train__says_what_was_read(small_trained):
     assert sources[0]["rows_in"] == sources[0]["rows_kept"] > sources[1]["rows_in"] == 60
     assert trained.run.provenance["code"]["sha256"] == code_sha256()
     assert trained.run.provenance["versions"] == library_versions()
+
+
+def test_train__coefficients_say_what_the_stored_model_says(small_trained):
+    _, trained = small_trained
+    exported, design = trained.run.provenance["exported"], trained.design
+    found = probability_of(trained.run.coefficients, exported, design.features, design.X)
+    np.testing.assert_allclose(found, trained.model.probability(design.X), rtol=0, atol=1e-12)
+    assert set(trained.run.coefficients["model"]) == set(trained.run.models) - {"chosen"}
+
+
+def test_train__keeps_the_fate_of_every_row_of_calls(from_files):
+    roster = pd.read_csv(from_files.parent / "roster.tsv", sep="\t", comment="#")
+    lost = roster["patient"].iloc[0]
+    roster.iloc[1:].to_csv(from_files.parent / "roster.tsv", sep="\t", index=False)
+    calls = pd.read_csv(from_files.parent / "calls.maf", sep="\t", dtype=str, keep_default_na=False, comment="#")
+    pd.concat([calls, calls.iloc[-3:]]).to_csv(from_files.parent / "calls.maf", sep="\t", index=False)
+    run = run_experiment(from_files, workers=1)
+    strangers = int((calls["Tumor_Sample_Barcode"] == lost).sum())
+    assert dict(run.row_fates.to_numpy().tolist()) == {
+        "kept": len(calls) - strangers, "not-on-roster": strangers, "duplicate": 3,
+    }  # fmt: skip
+    source = run.provenance["sources"][0]
+    assert run.row_fates["rows"].sum() == source["rows_in"]
+    assert run.row_fates.set_index("fate").loc["kept", "rows"] == source["rows_kept"]
+
+
+def test_train__without_calls_no_row_has_a_fate(tmp_path):
+    simulate_cohort(60, 3).write(tmp_path)
+    path = tmp_path / "e.yaml"
+    text = QUICK.replace("simulated: {patients: 60, seed: 3}\n", "").replace("calls: {files: [calls.maf]}\n", "")
+    path.write_text(
+        text.replace("[prevalence, clinical-only, {l2-logistic: both}]", "[prevalence, clinical-only]")
+    )
+    run = run_experiment(path, workers=1)
+    assert run.row_fates.empty
+    assert set(run.coefficients["model"]) == {"prevalence", "clinical-only"}
 
 
 def test_train__a_data_folder_that_is_not_there_is_refused(from_files, tmp_path):

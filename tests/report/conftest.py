@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from report.gene_runs import with_coefficients
 from trastuz_ml import schema
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.learn.comparisons import comparison_table
@@ -25,6 +26,7 @@ MODELS: dict[str, float] = {
 NAMED = ["ANKRD44", "TP53", "PIK3CA", "TTN", "MUC16", "GATA3", "MAP3K1", "CDH1", "KMT2C", "ERBB2", "PTEN"]
 SILENT_GENE = "PPM1D"
 KIND = "Nadeau-Bengio"
+ROW_FATES = [("kept", 8524), ("filter", 5210), ("low-vaf", 2300), ("not-on-roster", 40), ("duplicate", 60)]
 NO_INTERVAL = "no interval method is known for this score"
 
 
@@ -67,12 +69,15 @@ class Maker:
             "explained": _explained(patients),
             "gene_contributions": per_gene,
             "associations": _associations(patients, matrix),
+            "row_fates": pd.DataFrame(ROW_FATES, columns=schema.ROW_FATES.names),
         }
-        return Run(
+        made = Run(
             name, simulated, configuration or _configuration(covariate), _provenance(fingerprint), patients,
             matrix,
             **{key: schema.conform(t, getattr(schema, key.upper())) for key, t in tables.items()},
+            features=[_feature(covariate, "category", ["NEG", "POS"]), _feature("age", "number", [])],
         )  # fmt: skip
+        return with_coefficients(made, self.seed)
 
     def _cohort(self, rng: np.random.Generator, covariate: str) -> tuple[pd.DataFrame, GeneMatrix, np.ndarray]:
         n, genes = self.patients, sorted(self.genes)
@@ -203,6 +208,10 @@ def _findings(patients: pd.DataFrame) -> pd.DataFrame:
         *(("note", "duplicate-call", p, "", 2, "calls given twice or more, counted once") for p in known[10:40]),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=schema.FINDINGS.names)
+
+
+def _feature(name: str, kind: str, levels: list[str]) -> dict[str, object]:
+    return {"name": name, "block": schema.COVARIATE, "kind": kind, "levels": levels, "counts": []}
 
 
 def _choices(out_of_fold: pd.DataFrame, matrix: GeneMatrix) -> pd.DataFrame:

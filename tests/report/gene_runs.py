@@ -99,6 +99,33 @@ def by_chance(observed: int = 18) -> pd.DataFrame:
     return schema.conform(pd.DataFrame(rows, columns=schema.GENES_BY_CHANCE.names), schema.GENES_BY_CHANCE)
 
 
+def with_coefficients(run: Run, seed: int = 6) -> Run:
+    """Return the run with inputs for its features, and coefficients of its linear models."""
+    rng, patients = np.random.default_rng(seed), [str(patient) for patient in run.patients["patient"]]
+    inputs: dict[str, object] = {"patient": patients}
+    rows: list[tuple[object, ...]] = []
+    for feature in run.features:
+        levels = feature["levels"]
+        values = rng.integers(0, len(levels), len(patients)) if levels else rng.normal(50, 9, len(patients))
+        inputs[feature["name"]] = np.where(rng.random(len(patients)) < 0.1, np.nan, values).astype(np.float32)
+    for model in (name for name in run.models if name.startswith(("l2", "elastic", "clinical"))):
+        rows.append((model, "", "intercept", "intercept", "", -1.1, np.nan, np.nan))
+        for feature in run.features if "genes" not in model else ():
+            about = model, feature["name"], feature["block"], feature["kind"]
+            if feature["kind"] == "category":
+                rows += [(*about, level, rng.normal(0, 0.3), 1 / len(feature["levels"]), 1.0)
+                         for level in feature["levels"]]  # fmt: skip
+            else:
+                rows.append((*about, "", rng.normal(0, 0.3), 50.0, 9.0))
+        genes = run.matrix.genes if ":" in model else ()
+        rows += [(model, gene, schema.GENE, schema.GENE, "", rng.normal(0, 0.2), 0.1, 1.0) for gene in genes]
+    table = pd.DataFrame(rows, columns=schema.COEFFICIENTS.names)
+    return replace(
+        run, coefficients=schema.conform(table, schema.COEFFICIENTS),
+        inputs=pd.DataFrame(inputs).astype({"patient": "str"}),
+    )  # fmt: skip
+
+
 def with_genes(run: Run, *names: str) -> Run:
     """Return the run with every table about genes; ``names`` are further genes that lead, and levels of ER."""
     patients = [str(patient) for patient in run.patients["patient"]]
@@ -119,7 +146,7 @@ def with_genes(run: Run, *names: str) -> Run:
     genes = ["ANKRD44", *names, "TP53", "TTN", *(f"G{i}" for i in range(30)), "PPM1D"]
     sets = [(EXPORTED, name, 9, "TP53, ANKRD44", 8, 0.2, 0.1, 0.3, -0.2, "log-odds", "")
             for name in ("HER2 signalling", *names)]  # fmt: skip
-    return replace(
+    made = replace(
         run,
         contributions=parts,
         explained=schema.conform(explained, schema.EXPLAINED),
@@ -148,3 +175,4 @@ def with_genes(run: Run, *names: str) -> Run:
             ),
         ],
     )
+    return with_coefficients(made)

@@ -65,7 +65,7 @@ def test_answer__gives_chosen_with_interval_and_its_coverage(content: dict, larg
     said = " ".join(content["runs"][0]["answer"]["sentences"])
     assert f"AUROC of {row.estimate:.2f} (95 % {row.low:.2f} to {row.high:.2f}, Nadeau-Bengio" in said
     assert "held the truth in 89 % of simulated cohorts" in said
-    assert "Genes add +0.03 (95 % −0.04 to +0.10)" in said
+    assert "Genes add +0.030 (95 % −0.040 to +0.100)" in said
     assert "nothing measurable" in said
 
 

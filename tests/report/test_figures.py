@@ -111,6 +111,42 @@ def test_overview__draws_a_cohort_without_responders() -> None:
     assert "not responding, 3" in figures.overview(states, pd.Series([0, 0, 0]), frozenset())
 
 
+def corners(path: str) -> list[tuple[float, ...]]:
+    """Return left, top, right, bottom of each box of an outline."""
+    numbers = [[float(n) for n in re.findall(r"-?[0-9.]+", box)] for box in path.split("z") if box.strip()]
+    return sorted((min(n[0::2]), min(n[1::2]), max(n[0::2]), max(n[1::2])) for n in numbers)
+
+
+def test_overview__says_where_its_cells_are() -> None:
+    letters = ("m.-m", "mm.-")
+    root = parsed(draw_overview(None, letters))
+    left, top, wide, tall, gap = map(float, root.attrib["data-cells"].split())
+    [mutated] = [g for g in root.iter() if g.attrib.get("class") == "mutated"]
+    starts = [left + wide * (place + (gap if place >= 2 else 0)) for place in range(4)]
+    expected = [
+        (
+            starts[place] + 0.08 * wide,
+            top + (row + 0.08) * tall,
+            starts[place] + 0.92 * wide,
+            top + (row + 0.92) * tall,
+        )
+        for row, states in enumerate(letters)
+        for place, letter in enumerate(states)
+        if letter == "m"
+    ]
+    np.testing.assert_allclose(corners(mutated[0].attrib["d"]), sorted(expected), atol=0.0051)
+
+
+def test_overview__no_gap_where_all_respond_alike() -> None:
+    states = pd.DataFrame([list("m.-")], index=["TP53"], columns=list("abc"))
+    root = parsed(figures.overview(states, pd.Series([1, 1, 1]), frozenset()))
+    assert root.attrib["data-cells"].split()[-1] == "0"
+
+
+def test_figures__others_say_nothing_of_cells(large: Run) -> None:
+    assert "data-cells" not in draw_forest(large) + draw_leading(large)
+
+
 def test_forest__missing_interval_is_said(large: Run) -> None:
     assert "no interval" in draw_forest(large)
 
@@ -139,3 +175,24 @@ def test_report__is_the_only_room_that_draws() -> None:
         path.relative_to(root).parts[0] for path in root.rglob("*.py") if drawing.search(path.read_text("utf-8"))
     }
     assert rooms == {"report"}
+
+
+def test_overview__columns_that_cannot_be_seen_are_drawn_together_by_their_share():
+    """6 patients a box, responders apart: the marks are as high as the share of each state."""
+    letters = np.array([list("mmm...-mm.---.")])
+    left_of = np.arange(15) + 2.0 * (np.arange(15) >= 7)
+    drawn = {letter: figures._shares(letters, letter, left_of, 7, 0.5, 6) for letter in "m.-"}
+    assert drawn["m"] == [(0, 0.5, 6, 0.75), (9, pytest.approx(0.75 - 0.5 / 3), 15, 0.75)]
+    assert drawn["-"] == [(6, 0.25, 7, 0.75), (9, 0.25, 15, 0.5)]
+    assert drawn["."] == [(0, 0.25, 6, 0.75), (9, 0.25, 16, 0.75)]
+
+
+def test_overview__of_thousands_of_patients_says_what_is_drawn_together():
+    states = pd.DataFrame(np.tile(list("m.-."), (2, 1500)), index=["A", "B"])
+    response = pd.Series([1] * 2000 + [0] * 4000)
+    drawn = figures.overview(states, response, frozenset())
+    assert "height: share of 8 patients drawn as one" in drawn
+    assert "1500 of 4500" in drawn
+    assert len(drawn) < 60_000
+    few = figures.overview(states.iloc[:, :100], response.iloc[:100], frozenset())
+    assert "drawn as one" not in few

@@ -6,9 +6,11 @@ import json
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from report.gene_runs import with_genes
+from trastuz_ml import schema
 from trastuz_ml.errors import EvidenceError
 from trastuz_ml.report.content import content_of
 from trastuz_ml.report.formats import write_report
@@ -140,6 +142,31 @@ def test_share__flow_gives_no_step_at_which_few_left(make, pseudonyms):
     assert [step["count"] for step in section["flow"]["patients"]] == [60]
     assert section["provenance"]["sources"][-1]["rows_in"] == HELD
     assert section["answer"]["left_out"] == ""
+
+
+@pytest.mark.parametrize(
+    ("fates", "roster", "counts", "left"),
+    [
+        ({"kept": 70, "low-vaf": 9, "no-response": 30}, 70, [109, 100, 70], [9, 30]),
+        ({"kept": 70, "low-vaf": 3, "no-response": 30}, 70, [103, 70], [33]),
+        ({"kept": 70, "low-vaf": 9, "no-response": 30}, 63, [109, 70], [39]),
+        ({"kept": 70, "no-response": 3}, 63, [70], []),
+        ({"kept": 70}, 63, [70, 70], []),
+    ],
+)
+def test_share__rows_of_calls_tell_of_no_few_who_left(make, pseudonyms, fates, roster, counts, left):
+    run = make(patients=60)
+    sources = [run.provenance["sources"][0], {"name": "r.tsv", "sha256": "", "rows_in": roster, "rows_kept": 60}]
+    table = pd.DataFrame(list(fates.items()), columns=schema.ROW_FATES.names)
+    run = replace(
+        run, row_fates=schema.conform(table, schema.ROW_FATES), findings=schema.empty(schema.FINDINGS),
+        provenance={**run.provenance, "sources": sources},
+    )  # fmt: skip
+    flow = content_of([run], pseudonyms(run), share=True)["runs"][0]["flow"]
+    steps = [step["count"] for step in flow["calls"][:-1]]
+    out = [part["count"] for step in flow["calls"] for part in step["out"]]
+    # Where nothing is taken together, the last step of rows is there even if none was given twice.
+    assert (list(dict.fromkeys(steps)) if len(steps) > 2 else steps, out) == (counts, left)
 
 
 def test_share__the_page_says_so_and_is_whole(shared):

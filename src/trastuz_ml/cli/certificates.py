@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, say, say_json, say_table
+from trastuz_ml.cli.console import note, progress, say, say_json, say_table
 from trastuz_ml.cli.data import AsJson, Force
 from trastuz_ml.errors import ConfigurationError
 
@@ -41,31 +41,34 @@ def gene(
     as_json: AsJson = False,
 ) -> None:
     """Say what a run knows of a gene: carriers, association, what could be shown, contributions, and a verdict."""
-    from trastuz_ml.experiment.gene_names import resolve_gene
-    from trastuz_ml.files import require_table_name, write_table
-    from trastuz_ml.report.certificates import (
-        CAUTION,
-        certificate_content,
-        certificate_sheet,
-        certificates_of,
-        leading_certificates,
-    )
-    from trastuz_ml.store.run_folder import Run
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.gene_names import resolve_gene
+        from trastuz_ml.files import require_table_name, write_table
+        from trastuz_ml.report.certificates import (
+            CAUTION,
+            certificate_content,
+            certificate_sheet,
+            certificates_of,
+            leading_certificates,
+        )
+        from trastuz_ml.store.run_folder import Run
 
-    *asked, folder = genes_and_run
-    if everything and asked:
-        raise typer.BadParameter("give genes, or --all, not both.")
-    if out is not None:
-        require_table_name(out, force=force)
-    run = Run.load(folder)
-    if everything:
-        found = leading_certificates(run, top, model=model)
-    else:
-        genes = {name: resolve_gene(name, run) for name in asked}
-        for name, known in genes.items():
-            if name.casefold() != known.casefold():
-                note(f"{name} is read as {known}.")
-        found = certificates_of(run, list(genes.values()) or None, model=model)
+        *asked, folder = genes_and_run
+        if everything and asked:
+            raise typer.BadParameter("give genes, or --all, not both.")
+        if out is not None:
+            require_table_name(out, force=force)
+        tell("reading the run", 0, 1)
+        run = Run.load(folder)
+        tell("judging genes", 0, 1)
+        if everything:
+            found = leading_certificates(run, top, model=model)
+        else:
+            genes = {name: resolve_gene(name, run) for name in asked}
+            for name, known in genes.items():
+                if name.casefold() != known.casefold():
+                    note(f"{name} is read as {known}.")
+            found = certificates_of(run, list(genes.values()) or None, model=model)
     if not found:
         raise ConfigurationError(f"The run {run.name} watched no gene: name one, or give --all.")
     if out is not None:

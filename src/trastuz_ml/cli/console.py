@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from trastuz_ml.cli.course import Course
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trastuz_ml.experiment.train import Progress
     from trastuz_ml.quality.checked import Quality
 
 _ENDLESS = 100_000
@@ -183,35 +184,16 @@ def _cell(value: Any) -> str:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """Give a progress callback that draws a bar on standard error; silent without a terminal."""
+def progress(*, quiet: bool) -> Iterator[Course]:
+    """Give what work tells its progress to: called with (what is being done, steps done, steps in all).
+
+    It is drawn on standard error where that is a terminal, unless ``quiet``; elsewhere it says nothing.
+    """
+    course = Course()
     if quiet or not sys.stderr.isatty():
-        yield None
+        yield course
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from trastuz_ml.cli.moving import drawn
 
-    columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(),
-        TimeElapsedColumn(), TextColumn("{task.fields[counted]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        stage = [""]
-        task = [bar.add_task("starting", total=None, counted="")]
-
-        def tell(what: str, done: int, total: int) -> None:
-            # A single step has no share of it done: its bar moves to and fro instead.
-            many = total > 1
-            if what != stage[0]:
-                stage[0] = what
-                bar.remove_task(task[0])
-                task[0] = bar.add_task(what, total=total if many else None, counted="")
-            bar.update(task[0], completed=done, counted=f"{done} of {total}, left" if many else "")
-
-        yield tell
+    with drawn(course):
+        yield course

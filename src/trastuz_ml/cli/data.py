@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, records, say, say_findings, say_json, say_quality
+from trastuz_ml.cli.console import note, progress, records, say, say_findings, say_json, say_quality
 from trastuz_ml.errors import OutputExistsError
 
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that are already there.")]
@@ -44,10 +44,12 @@ def init(
     if len(given) != (0 if demo else 2):
         raise typer.BadParameter("give either --demo, or both --calls FILE and --patients FILE.")
     require_file(out, force=force, inputs=given)
-    if calls is not None and patients is not None:
-        text, guesses = draft_experiment(calls, patients, out.parent)
-    else:
-        text, guesses = demo_experiment(), ["a simulated cohort of 160 patients"]
+    with progress(quiet=as_json) as tell:
+        tell("looking at calls and roster", 0, 1)
+        if calls is not None and patients is not None:
+            text, guesses = draft_experiment(calls, patients, out.parent)
+        else:
+            text, guesses = demo_experiment(), ["a simulated cohort of 160 patients"]
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -69,12 +71,15 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Write a simulated cohort: calls, roster and the planted truth."""
-    from trastuz_ml.experiment.outputs import require_folder
-    from trastuz_ml.features.simulate import simulate_cohort
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.outputs import require_folder
+        from trastuz_ml.features.simulate import simulate_cohort
 
-    require_folder(out)
-    cohort = simulate_cohort(patients, seed)
-    written = cohort.write(out, formats=("maf", "vcf") if vcf else ("maf",), force=force)
+        require_folder(out)
+        tell("drawing patients and calls", 0, 1)
+        cohort = simulate_cohort(patients, seed)
+        tell(f"writing files of {patients:,} patients", 0, 1)
+        written = cohort.write(out, formats=("maf", "vcf") if vcf else ("maf",), force=force)
     if as_json:
         say_json({"simulated": True, "seed": seed, "files": [str(path) for path in written]})
         return
@@ -113,27 +118,29 @@ def features(
     as_json: AsJson = False,
 ) -> None:
     """Build the three-state gene matrix of an experiment, and say what was noticed on the way."""
-    from trastuz_ml.experiment.experiment_file import read_experiment, with_options
-    from trastuz_ml.experiment.outputs import require_file
-    from trastuz_ml.experiment.read import features_of
-    from trastuz_ml.files import whole_file
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.experiment_file import read_experiment, with_options
+        from trastuz_ml.experiment.outputs import require_file
+        from trastuz_ml.experiment.read import features_of
+        from trastuz_ml.files import whole_file
 
-    require_file(out, force=force, endings=[".parquet"])
-    require_file(out.with_suffix(".json"), force=force, inputs=[experiment])
-    if findings_out is not None:
-        require_file(findings_out, force=force, inputs=[experiment])
-        if findings_out.absolute() in (out.absolute(), out.with_suffix(".json").absolute()):
-            raise OutputExistsError(f"{findings_out} is written by --out too: give the findings another name.")
-    counted = [word.strip() for word in (effects or "").split(",") if word.strip()]
-    settings = with_options(
-        read_experiment(experiment, data=data), tumor=tumor, encoding=encoding, effects=counted, mask=mask
-    )
-    cohort, matrix, findings = features_of(settings, fast=fast, workers=workers)
-    matrix.save(out, force=force)
-    if findings_out is not None:
-        findings_out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(findings_out) as partial:
-            findings.to_csv(partial, sep="\t", index=False, lineterminator="\n")
+        require_file(out, force=force, endings=[".parquet"])
+        require_file(out.with_suffix(".json"), force=force, inputs=[experiment])
+        if findings_out is not None:
+            require_file(findings_out, force=force, inputs=[experiment])
+            if findings_out.absolute() in (out.absolute(), out.with_suffix(".json").absolute()):
+                raise OutputExistsError(f"{findings_out} is written by --out too: give the findings another name.")
+        counted = [word.strip() for word in (effects or "").split(",") if word.strip()]
+        settings = with_options(
+            read_experiment(experiment, data=data), tumor=tumor, encoding=encoding, effects=counted, mask=mask
+        )
+        cohort, matrix, findings = features_of(settings, fast=fast, workers=workers, progress=tell)
+        tell("writing the matrix", 0, 1)
+        matrix.save(out, force=force)
+        if findings_out is not None:
+            findings_out.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(findings_out) as partial:
+                findings.to_csv(partial, sep="\t", index=False, lineterminator="\n")
     if as_json:
         say_json(
             {
@@ -162,22 +169,24 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Look at the data before any model: what was read, left out and why, and what is odd. Exit 1 on errors."""
-    from trastuz_ml.experiment.check import check_experiment
-    from trastuz_ml.experiment.experiment_file import read_experiment, with_options
-    from trastuz_ml.experiment.outputs import require_file
-    from trastuz_ml.files import whole_file
-    from trastuz_ml.report.quality import quality_content, write_quality_page
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.check import check_experiment
+        from trastuz_ml.experiment.experiment_file import read_experiment, with_options
+        from trastuz_ml.experiment.outputs import require_file
+        from trastuz_ml.files import whole_file
+        from trastuz_ml.report.quality import quality_content, write_quality_page
 
-    for output, endings in ((out, [".html"]), (rows_out, [".tsv"])):
-        if output is not None:
-            require_file(output, force=force, endings=endings, inputs=[experiment])
-    settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
-    quality = check_experiment(settings, workers=workers)
-    if out is not None:
-        write_quality_page(quality, out, force=force)
-    if rows_out is not None:
-        with whole_file(rows_out) as partial:
-            quality.cohort.rows.to_csv(partial, sep="\t", index=False, lineterminator="\n")
+        for output, endings in ((out, [".html"]), (rows_out, [".tsv"])):
+            if output is not None:
+                require_file(output, force=force, endings=endings, inputs=[experiment])
+        settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
+        quality = check_experiment(settings, workers=workers, progress=tell)
+        tell("writing what was found", 0, 1)
+        if out is not None:
+            write_quality_page(quality, out, force=force)
+        if rows_out is not None:
+            with whole_file(rows_out) as partial:
+                quality.cohort.rows.to_csv(partial, sep="\t", index=False, lineterminator="\n")
     if as_json:
         say_json(quality_content(quality))
     else:

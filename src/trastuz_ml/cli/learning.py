@@ -47,18 +47,18 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Validate and explain every model, store the chosen one, track the run and write its report."""
-    from trastuz_ml.experiment.experiment_file import read_experiment, with_options
-    from trastuz_ml.experiment.publish import publish, require_outputs_free
-    from trastuz_ml.experiment.train import train as train_models
-    from trastuz_ml.experiment.unfinished import begin_publishing, open_unfinished, publishing_begun
+    with progress(quiet=as_json) as course, ExitStack() as stack:
+        from trastuz_ml.experiment.experiment_file import read_experiment, with_options
+        from trastuz_ml.experiment.publish import publish, require_outputs_free
+        from trastuz_ml.experiment.train import train as train_models
+        from trastuz_ml.experiment.unfinished import begin_publishing, open_unfinished, publishing_begun
 
-    if (engine == "dask") != (scheduler is not None):
-        raise ConfigurationError("--engine dask and --scheduler ADDRESS go together: give both, or none.")
-    settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
-    # What an interrupted run of this work was writing may be replaced: it is its own.
-    replace = force or publishing_begun(runs, settings.name)
-    require_outputs_free(settings, runs, models, force=replace)
-    with progress(quiet=as_json) as tell, ExitStack() as stack:
+        if (engine == "dask") != (scheduler is not None):
+            raise ConfigurationError("--engine dask and --scheduler ADDRESS go together: give both, or none.")
+        settings = with_options(read_experiment(experiment, data=data), tumor=tumor)
+        # What an interrupted run of this work was writing may be replaced: it is its own.
+        replace = force or publishing_begun(runs, settings.name)
+        require_outputs_free(settings, runs, models, force=replace)
 
         def keep(work: Work, total: int) -> Unfinished:
             return stack.enter_context(
@@ -67,9 +67,11 @@ def train(
                 )
             )
 
-        trained = train_models(settings, workers=workers, scheduler=scheduler, progress=tell, keep=keep)
+        trained = train_models(
+            settings, workers=workers, scheduler=scheduler, progress=course, ahead=course.ahead, keep=keep
+        )
         begin_publishing(runs, settings.name)
-        published = publish(trained, settings, runs=runs, models=models, force=replace, progress=tell)
+        published = publish(trained, settings, runs=runs, models=models, force=replace, progress=course)
     if as_json:
         say_json(_as_content(trained.run, published))
     else:
@@ -176,10 +178,12 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show what genes and covariates contributed to held-out predictions."""
-    from trastuz_ml.experiment.gene_names import resolve_gene
-    from trastuz_ml.store.run_folder import Run
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.gene_names import resolve_gene
+        from trastuz_ml.store.run_folder import Run
 
-    loaded = Run.load(run)
+        tell("reading the run", 0, 1)
+        loaded = Run.load(run)
     table = loaded.gene_contributions
     known = list(dict.fromkeys(table["model"]))
     if model is not None and model not in known:

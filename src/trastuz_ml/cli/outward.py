@@ -65,36 +65,40 @@ def predict(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Predict new patients with a stored model; one row a patient, refusals included."""
-    from trastuz_ml.experiment.batches import predict_to_file
-    from trastuz_ml.experiment.cores import available_cores
-    from trastuz_ml.experiment.find_model import find_model
-    from trastuz_ml.experiment.outputs import require_file
-    from trastuz_ml.experiment.parts import Asked
-    from trastuz_ml.experiment.unfinished_batch import is_finished
-
-    known = _response(response, positive, negative, others=recalibrate or bool(transport))
-    calls = calls or []
-    read = [path for path in (*calls, patients, covered) if path is not None]
-    finished = known is None and is_finished(out)
-    require_file(out, force=force or finished, endings=[".csv", ".parquet"], inputs=read)
-    bundle = find_model(model, models=models, tracking=tracking, runs=runs)
-    if known is not None:
-        from trastuz_ml.cli.sealing import say_external
-        from trastuz_ml.experiment.external import validate_externally
-
-        external = validate_externally(
-            bundle, calls, patients, response=known, covered=covered, tumor=tumor, explain=explain,
-            abstain_below=abstain_below, runs=runs, models=models, recalibrate=recalibrate, transport=transport,
-            out=out, force=force,
-        )  # fmt: skip
-        say_external(external, out, as_json=as_json)
-        return
     with progress(quiet=as_json) as tell:
-        predicted = predict_to_file(
-            bundle, calls, patients, out, asked=Asked(covered, tumor, explain, abstain_below),
-            part_size=part_size, workers=workers or available_cores(), force=force, progress=tell,
-        )  # fmt: skip
-    _say(predicted, bundle, as_json=as_json)
+        from trastuz_ml.experiment.batches import predict_to_file
+        from trastuz_ml.experiment.cores import available_cores
+        from trastuz_ml.experiment.find_model import find_model
+        from trastuz_ml.experiment.outputs import require_file
+        from trastuz_ml.experiment.parts import Asked
+        from trastuz_ml.experiment.unfinished_batch import is_finished
+
+        known = _response(response, positive, negative, others=recalibrate or bool(transport))
+        calls = calls or []
+        read = [path for path in (*calls, patients, covered) if path is not None]
+        finished = known is None and is_finished(out)
+        require_file(out, force=force or finished, endings=[".csv", ".parquet"], inputs=read)
+        tell("reading the model", 0, 1)
+        bundle = find_model(model, models=models, tracking=tracking, runs=runs)
+        if known is not None:
+            from trastuz_ml.experiment.external import validate_externally
+
+            external = validate_externally(
+                bundle, calls, patients, response=known, covered=covered, tumor=tumor, explain=explain,
+                abstain_below=abstain_below, runs=runs, models=models, recalibrate=recalibrate,
+                transport=transport, out=out, force=force, progress=tell,
+            )  # fmt: skip
+        else:
+            predicted = predict_to_file(
+                bundle, calls, patients, out, asked=Asked(covered, tumor, explain, abstain_below),
+                part_size=part_size, workers=workers or available_cores(), force=force, progress=tell,
+            )  # fmt: skip
+    if known is None:
+        _say(predicted, bundle, as_json=as_json)
+        return
+    from trastuz_ml.cli.sealing import say_external
+
+    say_external(external, out, as_json=as_json)
 
 
 def _response(

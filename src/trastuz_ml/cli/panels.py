@@ -44,21 +44,22 @@ def panel(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say how many genes tell the responders apart by chance, and how few genes predict as well as all."""
-    from trastuz_ml.experiment.cores import available_cores
-    from trastuz_ml.experiment.panels import panels_of_run
-    from trastuz_ml.files import require_table_name, write_table
-    from trastuz_ml.store.run_folder import Run
-
-    if out is not None:
-        require_table_name(out, force=force)
-    loaded = Run.load(run)
     with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.cores import available_cores
+        from trastuz_ml.experiment.panels import panels_of_run
+        from trastuz_ml.files import require_table_name, write_table
+        from trastuz_ml.store.run_folder import Run
+
+        if out is not None:
+            require_table_name(out, force=force)
+        tell("reading the run", 0, 1)
+        loaded = Run.load(run)
         found = panels_of_run(
             loaded, strictness=strictness or [], times=times, validation=validation,
             workers=workers or available_cores(), progress=tell,
         )  # fmt: skip
-    if out is not None:
-        write_table(found.by_chance, out, force=force)
+        if out is not None:
+            write_table(found.by_chance, out, force=force)
     if as_json:
         say_json(_as_content(loaded, found))
         return

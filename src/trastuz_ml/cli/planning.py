@@ -1,4 +1,4 @@
-"""The command ``plan``: what a number of patients can tell, before training."""
+"""Commands before training: ``plan``, what a number of patients can tell, and ``schema``, for editors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trastuz_ml.cli.console import say, say_findings, say_json, say_table
-from trastuz_ml.cli.data import AsJson, DataFolder
+from trastuz_ml.cli.console import progress, say, say_findings, say_json, say_table
+from trastuz_ml.cli.data import AsJson, DataFolder, Force
 
 if TYPE_CHECKING:
     from trastuz_ml.experiment.plan import People
@@ -41,12 +41,15 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say what so many patients can tell, before training: intervals, p values, features and genes."""
-    from trastuz_ml.experiment.plan import plan_size
-    from trastuz_ml.experiment.plan_words import headline, plan_content, size_page
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.plan import plan_size
+        from trastuz_ml.experiment.plan_words import headline, plan_content, size_page
 
-    people = _people(experiment, patients, responders, strata or [], data)
-    asked = min(3, people.patients - 1) if carriers is None else carriers
-    found = plan_size(people, genes=genes, carriers=[asked])
+        tell("reading the roster", 0, 1)
+        people = _people(experiment, patients, responders, strata or [], data)
+        asked = min(3, people.patients - 1) if carriers is None else carriers
+        tell("working out what so many patients can tell", 0, 1)
+        found = plan_size(people, genes=genes, carriers=[asked])
     if as_json:
         say_json(plan_content(found, asked))
         return
@@ -57,6 +60,29 @@ def plan(
         from trastuz_ml.findings import findings_table
 
         say_findings(findings_table(people.findings))
+
+
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; standard output if absent.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write the JSON Schema of experiment files, with which an editor completes and checks them."""
+    from trastuz_ml.experiment.configuration_docs import schema_text
+    from trastuz_ml.experiment.outputs import require_file
+    from trastuz_ml.files import whole_file
+
+    if out is None:
+        say(schema_text().rstrip("\n"))
+        return
+    require_file(out, force=force)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as partial:
+        partial.write_text(schema_text(), encoding="utf-8")
+    say(f"Schema  {out}")
+    say("First line of an experiment beside it, for editors with YAML support:")
+    say(f"# yaml-language-server: $schema={out.name}")
 
 
 def _people(

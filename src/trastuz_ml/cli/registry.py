@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, say, say_json
+from trastuz_ml.cli.console import note, progress, say, say_json
 from trastuz_ml.cli.data import AsJson
 
 
@@ -31,12 +31,14 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Give a model an alias in the registry; refused without evidence: chance, gain, calibration."""
-    from trastuz_ml.experiment.promotion import evidence_lines
-    from trastuz_ml.experiment.promotion import promote as promote_model
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.promotion import evidence_lines
+        from trastuz_ml.experiment.promotion import promote as promote_model
 
-    done = promote_model(
-        run, model, alias, override=override, register_as=register_as, tracking=tracking, models=models
-    )
+        tell("judging the evidence and writing to the registry", 0, 1)
+        done = promote_model(
+            run, model, alias, override=override, register_as=register_as, tracking=tracking, models=models
+        )
     given = done.given
     if as_json:
         evidence = [{"rule": e.rule, "met": e.met, "found": e.found} for e in done.evidence]

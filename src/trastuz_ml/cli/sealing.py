@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trastuz_ml.cli.console import note, say, say_json, say_table
+from trastuz_ml.cli.console import note, progress, say, say_json, say_table
 from trastuz_ml.cli.data import AsJson, Force, Tumor
 
 if TYPE_CHECKING:
@@ -48,19 +48,22 @@ def seal(
     as_json: AsJson = False,
 ) -> None:
     """Hash model, analysis plan, roster and calls before responses are opened."""
-    from trastuz_ml.experiment.find_model import find_model
-    from trastuz_ml.experiment.outputs import require_file
-    from trastuz_ml.experiment.sealing import Sealed
-    from trastuz_ml.experiment.sealing import seal as make_seal
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.find_model import find_model
+        from trastuz_ml.experiment.outputs import require_file
+        from trastuz_ml.experiment.sealing import Sealed
+        from trastuz_ml.experiment.sealing import seal as make_seal
 
-    known = declared_response(response, positive, negative)
-    read = [plan, patients, *(calls or []), *([covered] if covered else [])]
-    require_file(out, force=force, endings=[".json"], inputs=read)
-    bundle = find_model(model, models=models, tracking=tracking, runs=runs)
-    about = make_seal(
-        Sealed(bundle, plan, patients, calls or [], covered), out, response=known, leave_out=leave_out or [],
-        force=force,
-    )  # fmt: skip
+        known = declared_response(response, positive, negative)
+        read = [plan, patients, *(calls or []), *([covered] if covered else [])]
+        require_file(out, force=force, endings=[".json"], inputs=read)
+        tell("reading the model", 0, 1)
+        bundle = find_model(model, models=models, tracking=tracking, runs=runs)
+        tell("hashing plan, roster and calls", 0, 1)
+        about = make_seal(
+            Sealed(bundle, plan, patients, calls or [], covered), out, response=known, leave_out=leave_out or [],
+            force=force,
+        )  # fmt: skip
     if as_json:
         say_json({"out": str(out), **about})
         return
@@ -98,23 +101,29 @@ def unseal(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Check a seal, then judge the model by the responses: nothing may have changed in between."""
-    from trastuz_ml.experiment.external import validate_externally
-    from trastuz_ml.experiment.find_model import find_model
-    from trastuz_ml.experiment.outputs import require_file
-    from trastuz_ml.experiment.sealing import Sealed, read_seal, require_unchanged, response_of
+    with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.external import validate_externally
+        from trastuz_ml.experiment.find_model import find_model
+        from trastuz_ml.experiment.outputs import require_file
+        from trastuz_ml.experiment.sealing import Sealed, read_seal, require_unchanged, response_of
 
-    require_file(out, force=force, endings=[".csv", ".parquet"], inputs=[sealed, plan, patients, *(calls or [])])
-    about = read_seal(sealed)
-    known = declared_response(response, positive, negative) or response_of(about)
-    if known is None:
-        raise typer.BadParameter("give --response, --positive and --negative: the seal does not say them.")
-    name = model or f"{about['model']['name']}/{about['model']['version']}"
-    bundle = find_model(name, models=models, tracking=tracking, runs=runs)
-    said = require_unchanged(about, Sealed(bundle, plan, patients, calls or [], covered), known)
-    found = validate_externally(
-        bundle, calls or [], patients, response=known, covered=covered, tumor=tumor, runs=runs, models=models,
-        recalibrate=recalibrate, transport=transport, sealed=said, out=out, force=force,
-    )  # fmt: skip
+        require_file(
+            out, force=force, endings=[".csv", ".parquet"], inputs=[sealed, plan, patients, *(calls or [])]
+        )
+        about = read_seal(sealed)
+        known = declared_response(response, positive, negative) or response_of(about)
+        if known is None:
+            raise typer.BadParameter("give --response, --positive and --negative: the seal does not say them.")
+        name = model or f"{about['model']['name']}/{about['model']['version']}"
+        tell("reading the model", 0, 1)
+        bundle = find_model(name, models=models, tracking=tracking, runs=runs)
+        tell("comparing with the seal", 0, 1)
+        said = require_unchanged(about, Sealed(bundle, plan, patients, calls or [], covered), known)
+        found = validate_externally(
+            bundle, calls or [], patients, response=known, covered=covered, tumor=tumor, runs=runs, models=models,
+            recalibrate=recalibrate, transport=transport, sealed=said, out=out, force=force,
+            progress=tell,
+        )  # fmt: skip
     say_external(found, out, as_json=as_json)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trastuz_ml.store.run_folder import Run
 
 _WIDEST, _DECIMALS = 100, 4
+AGAIN = "fitting the folds again"
 
 
 def silence(
@@ -46,34 +47,36 @@ def silence(
     as_json: AsJson = False,
 ) -> None:
     """Read a gene as truncated where it is intact, and as intact in carriers: how predictions change."""
-    from trastuz_ml.experiment.saved import silence as silence_genes
-    from trastuz_ml.explain.silencing import (
-        CAUTION,
-        departure_table,
-        silenced_table,
-        silencing_sentences,
-        summary,
-    )
-    from trastuz_ml.files import require_table_name, write_table
-    from trastuz_ml.store.run_folder import Run
-
-    *asked, folder = genes_and_run
-    if not asked:
-        raise typer.BadParameter("give at least one gene, and then the run: trastuz-ml silence ANKRD44 RUN")
-    if out is not None:
-        require_table_name(out, force=force)
-    run = Run.load(folder)
-    genes = [_resolved(name, run) for name in asked]
     with progress(quiet=as_json) as tell:
+        from trastuz_ml.experiment.saved import silence as silence_genes
+        from trastuz_ml.explain.silencing import (
+            CAUTION,
+            departure_table,
+            silenced_table,
+            silencing_sentences,
+            summary,
+        )
+        from trastuz_ml.files import require_table_name, write_table
+        from trastuz_ml.store.run_folder import Run
+
+        *asked, folder = genes_and_run
+        if not asked:
+            raise typer.BadParameter("give at least one gene, and then the run: trastuz-ml silence ANKRD44 RUN")
+        if out is not None:
+            require_table_name(out, force=force)
+        tell("reading the run", 0, 1)
+        run = Run.load(folder)
+        genes = [_resolved(name, run) for name in asked]
+        tell(AGAIN, 0, len(run.choices[["repeat", "fold"]].drop_duplicates()))
         found = silence_genes(
             run, genes, models=None if model is None else [model], workers=workers,
-            progress=None if tell is None else lambda done, total: tell("fitting the folds again", done, total),
+            progress=lambda done, total: tell(AGAIN, done, total),
         )  # fmt: skip
-    table = silenced_table(found)
-    summarised, departures = summary(table, found.status), departure_table(found)
-    sentences = silencing_sentences(summarised, departures)
-    if out is not None:
-        write_table(table, out, force=force)
+        table = silenced_table(found)
+        summarised, departures = summary(table, found.status), departure_table(found)
+        sentences = silencing_sentences(summarised, departures)
+        if out is not None:
+            write_table(table, out, force=force)
     if as_json:
         say_json(
             {

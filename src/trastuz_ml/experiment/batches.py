@@ -31,6 +31,7 @@ from trastuz_ml.experiment.parts import (
     split_calls,
 )
 from trastuz_ml.experiment.piece_files import read_pieces_of_calls, write_calls, write_output, write_piece
+from trastuz_ml.experiment.stages import PREDICTING, READING_CALLS, Progress
 from trastuz_ml.experiment.unfinished_batch import (
     JOINED,
     calls_folder,
@@ -48,7 +49,6 @@ from trastuz_ml.store.bundle import ModelBundle
 from trastuz_ml.store.journal import Journal, open_journal
 
 PART_SIZE = 5_000
-Progress = Callable[[str, int, int], None]
 # Calls files that together have more bytes than this are not held in memory.
 _LARGE = 256 << 20
 # VCF files that are read before what they held is kept, and their bytes.
@@ -178,11 +178,13 @@ class _Work:
         roster, kept, told = self.given.roster, list[pd.DataFrame](), list[FileTold]()
         counts: list[Mapping[str, Any]] = []
         if self.given.reading is not None:
+            self.tell(READING_CALLS, 0, len(self.given.files))
             for _, files in self._turns():
                 read, count = self._read(files, lambda _, calls: kept.append(calls), whole=True)
                 told += read
                 counts.append(count)
         settled, refused, findings = self._judged(told, counts)
+        self.tell(PREDICTING, 0, 1)
         calls = None if self.given.reading is None else _joined(kept)
         table, noticed = predict_part(self.bundle, calls, roster.patients, refused, settled)
         table = in_rows(table, roster.rows)
@@ -222,10 +224,11 @@ class _Work:
         settled, refused, findings = self._judged(told, counts)
         numbers = range(self._parts)
         before = sum(f"part {number}" in known for number in numbers)
+        self.tell(PREDICTING, before, self._parts)
         for number, result in self._predicted(numbers, known, pieces, settled, refused, folder):
             journal.append(f"part {number}", result)
             known[f"part {number}"] = result
-            self.tell("predicting", sum(f"part {n}" in known for n in numbers), self._parts)
+            self.tell(PREDICTING, sum(f"part {n}" in known for n in numbers), self._parts)
         results = [known[f"part {number}"] for number in numbers]
         self.tell("writing", 0, 1)
         write_output([folder / result["piece"] for result in results], self.out, mark=folder / JOINED)
@@ -331,15 +334,18 @@ class _Work:
         first = pd.Series(np.arange(len(roster.rows)) // max(size, 1), index=roster.rows)
         # Who stands twice is refused: which part has the calls does not matter.
         place_of = first[~first.index.duplicated()]
-        done = [self.given.files.index(files[0]) if files else 0]
+        done, seen = self.given.files.index(files[0]) if files else 0, [0]
 
         def take_in(calls: pd.DataFrame) -> None:
             for number, own in split_calls(calls, place_of, reading.wanted or frozenset()):
                 take(number, own)
+            if len(self.given.files) == 1:
+                seen[0] += len(calls)
+                self.tell(READING_CALLS, seen[0], 0)
 
         told = read_given(
             files, reading, names, take_in, workers=self.workers,
-            tell=lambda count: self.tell("reading calls", done[0] + count, len(self.given.files)),
+            tell=lambda count: self.tell(READING_CALLS, done + count, len(self.given.files)),
         )  # fmt: skip
         return told, names.counts()
 

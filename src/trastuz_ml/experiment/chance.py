@@ -13,6 +13,7 @@ from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.splits import shape_of
+from trastuz_ml.experiment.stages import PERMUTING, Progress
 from trastuz_ml.learn.catalogue import CLINICAL, CatalogueModel, catalogue_model
 from trastuz_ml.learn.chance import chance_table
 from trastuz_ml.learn.design import Design
@@ -22,8 +23,6 @@ from trastuz_ml.learn.permutation import GENES, RESPONSES, Chance, Statistics, p
 from trastuz_ml.learn.tuning import Tuning
 from trastuz_ml.schema import CHANCE, COVARIATE, GENE, PERMUTED, conform, empty
 
-# Called with what is permuted, how many are done, and how many there are.
-Progress = Callable[[str, int, int], None]
 UNKNOWN = "unknown"
 
 
@@ -95,12 +94,14 @@ def permutations_of(
 
         def tell(done: int, total: int, what: str = what) -> None:
             if progress is not None:
-                progress(f"permuting {what}", done, total)
+                progress(PERMUTING + what, done, total)
 
         def store(number: int, statistics: Statistics, what: str = what) -> None:
             if keep is not None:
                 keep(what, number, statistics)
 
+        # Number 0 is the observed data.
+        tell(max(len((finished or {}).get(what, {})) - 1, 0), chance.times)
         permuted = permute(
             design, competitors, tuning, chance,
             workers=workers, finished=(finished or {}).get(what), keep=store, progress=tell,

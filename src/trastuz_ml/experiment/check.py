@@ -13,6 +13,7 @@ from trastuz_ml.errors import EvidenceError
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.read import PLACE, build_features, feature_columns, read_inputs, with_current_names
+from trastuz_ml.experiment.stages import PREPARING, READING, Progress
 from trastuz_ml.findings import Finding, findings_table, name_some
 from trastuz_ml.quality.check import check_cohort
 from trastuz_ml.quality.checked import Quality, patient_quality
@@ -21,7 +22,9 @@ from trastuz_ml.schema import NONSILENT
 _READS = frozenset({"vaf", "depth"})
 
 
-def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Quality:
+def check_experiment(
+    experiment: Experiment, *, workers: int | None = None, progress: Progress | None = None
+) -> Quality:
     """Read the data of an experiment as training would, and look for what spoils a model.
 
     Parameters
@@ -30,17 +33,23 @@ def check_experiment(experiment: Experiment, *, workers: int | None = None) -> Q
         From :func:`trastuz_ml.experiment.experiment_file.read_experiment`.
     workers : int, optional
         Processes that read; all cores when absent.
+    progress : callable, optional
+        Called with (what is being done, steps done, steps in all).
 
     Raises
     ------
     TrastuzError
         If a file or setting cannot be used at all.
     """
+    tell = progress or (lambda *_: None)
+    tell(READING, 0, 1)
     experiment = with_current_names(experiment)
     wanted = feature_columns(experiment) | PLACE | _READS
     with read_inputs(experiment, wanted=wanted, workers=workers or available_cores()) as inputs:
         cohort, everybody = inputs.join(experiment), inputs.join(experiment, training=False)
+    tell(PREPARING, 0, 1)
     _, found = build_features(experiment, cohort)
+    tell("looking for what spoils a model", 0, 1)
     checked = accepted(check_cohort(cohort, everybody=everybody, effects=NONSILENT), experiment.accept)
     findings = pd.concat([found, findings_table([*checked, *_disguises(cohort)])], ignore_index=True)
     patients = patient_quality(cohort)

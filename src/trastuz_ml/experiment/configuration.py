@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from trastuz_ml.calls.reading import Filters, PatientFrom
-from trastuz_ml.cohort.patients import Covariate, Response, RosterPlan
+from trastuz_ml.experiment.data_settings import Calls, Roster, Simulated, Text, Texts, nothing_as_empty
 from trastuz_ml.experiment.validation_settings import (
+    WORD,
+    FileName,
     LearningCurve,
     ModelNames,
     Permutation,
     Plan,
     Section,
     Share,
+    Switch,
     Words,
+    list_of,
+    list_of_models,
     nearest,
     number,
-    texts,
+    unit,
 )
-from trastuz_ml.features.masks import mask_of
+from trastuz_ml.features.masks import TERMS, mask_of
 from trastuz_ml.learn.catalogue import CHOSEN, CLINICAL, RANK_AVERAGE, CatalogueModel, catalogue_model
-from trastuz_ml.schema import CALLS, COVARIATE, ENCODINGS, GENE, NONSILENT
+from trastuz_ml.schema import COVARIATE, EFFECTS, ENCODINGS, GENE, NONSILENT
 
 DEFAULT_MODELS: tuple[str, ...] = (
     "prevalence", CLINICAL, "burden-only", "l2-logistic:genes", "l2-logistic:both", "elastic-net:genes",
@@ -43,181 +42,80 @@ DEFAULT_WATCH: tuple[str, ...] = ("ANKRD44", "ERBB2", "PIK3CA", "TP53")
 FROM_THE_ROSTER = frozenset({COVARIATE})
 
 
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _nothing_as_empty(value: Any) -> Any:
-    """Read a key with nothing under it, such as a list that is commented out, as empty."""
-    return {} if value is None else value
-
-
 def _exome_only() -> dict[str, AssaySettings]:
     return {"exome": AssaySettings()}
 
 
 def _gene_list_or_settings(value: Any) -> Any:
     """Read a file name alone as a gene list, and nothing as the whole exome."""
-    return {"genes": value} if isinstance(value, str) else _nothing_as_empty(value)
+    return {"genes": value} if isinstance(value, str) else nothing_as_empty(value)
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(texts), Field(min_length=1)]
-Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
-
-
-ByColumn = Annotated[dict[Text, Texts], BeforeValidator(_nothing_as_empty)]
-
-
-class Simulated(Section):
-    """An invented cohort, written as ``calls.maf`` and ``roster.tsv`` before it is read as any other."""
-
-    patients: int = Field(default=160, ge=12, le=100_000, description="number of patients, 12 to 100,000")
-    seed: int = Field(default=2019, ge=0, description="same seed, same cohort")
-
-
-class CallFilters(Section):
-    """Which calls are taken as real. A call without the value that a filter looks at passes it."""
-
-    words: Texts = Field(default=("PASS",), description="FILTER words let through, or 'any'")
-    min_depth: int = Field(default=0, ge=0, description="reads over the position in the tumour")
-    min_alt_reads: int = Field(default=0, ge=0, description="reads that support the alternative allele")
-    min_vaf: Share = Field(default=0.0, description="variant allele fraction, 0 to 1")
-    max_population_frequency: Share = Field(
-        default=1.0, description="highest frequency of the allele in a reference population, 0 to 1"
-    )
-
-    def plan(self) -> Filters:
-        """Return what the readers need."""
-        return Filters(**{**self.model_dump(), "words": None if self.words == ("any",) else self.words})
-
-
-class Calls(Section):
-    """Where the mutation calls are, and how to read them."""
-
-    files: Texts = Field(
-        description="VCF, BCF or MAF files, tables like MAF, or a cBioPortal study folder; * stands for any text"
-    )
-    sheet: str | int = Field(default=0, description="sheet of an Excel file")
-    columns: dict[str, Text] = Field(
-        default_factory=dict, description="column of the calls table: header word of the file"
-    )
-    tumor: Text | None = Field(default=None, description="the tumour's sample column, where no header says so")
-    patient_from: PatientFrom = Field(
-        default="auto", description="what names the patient of a VCF: its sample column, or the file"
-    )
-    annotation: Text | None = Field(
-        default=None, description="INFO field with the annotation, where a VCF holds two: CSQ, ANN ..."
-    )
-    filters: CallFilters = CallFilters()
-    symbols: str | None = Field(
-        default=None, description="newer table of gene names (HGNC's complete set), instead of the one that ships"
-    )
-
-    @model_validator(mode="after")
-    def _known_columns(self) -> Self:
-        for name in self.columns:
-            if name not in CALLS.names:
-                raise ValueError(
-                    f"columns: '{name}' is no column of the calls table{nearest(name, CALLS.names)} "
-                    f"Known: {', '.join(CALLS.names)}"
-                )
-        return self
-
-
-class ResponseColumn(Section):
-    """Which roster column holds the response, and what its values mean."""
-
-    column: Text
-    positive: Texts
-    negative: Texts
-
-    @model_validator(mode="after")
-    def _no_overlap(self) -> Self:
-        both = set(self.positive) & set(self.negative)
-        if both:
-            raise ValueError(f"{', '.join(sorted(both))} cannot be both a positive and a negative response")
-        return self
-
-
-class CovariateColumn(Section):
-    """A roster column that may predict."""
-
-    when: Literal["baseline", "post"] = Field(description="known before treatment, or only after it began")
-    kind: Literal["number", "category", "ordered"] = "number"
-    levels: Words = Field(default=(), description="levels of an ordered covariate, lowest first")
-    vouched: bool = Field(default=False, description="you vouch that an AUC of 0.95 or more is real")
-    predicts: bool = Field(default=True, description="false: for strata only, no model sees it")
-
-    @model_validator(mode="after")
-    def _levels_where_ordered(self) -> Self:
-        if (self.kind == "ordered") != bool(self.levels):
-            raise ValueError("an ordered covariate needs levels (lowest first), and only an ordered one has them")
-        return self
-
-
-class Roster(Section):
-    """Who the patients are."""
-
-    file: str = Field(description="TSV, CSV, Parquet or Excel file")
-    sheet: str | int = Field(default=0, description="sheet of an Excel file")
-    patient: Text = Field(description="column with the identifier that the calls use")
-    response: ResponseColumn
-    covariates: Annotated[dict[Text, CovariateColumn], BeforeValidator(_nothing_as_empty)] = Field(
-        default_factory=dict
-    )
-    group: Text | None = Field(default=None, description="column of a unit that never straddles a split")
-    assay: Text | None = Field(default=None, description="column with the name of the patient's assay")
-    default_assay: Text | None = Field(default=None, description="assay of patients for whom that column is empty")
-    sequenced: ByColumn = Field(default_factory=dict, description="column: values of the sequenced")
-    filter: ByColumn = Field(default_factory=dict, description="column: values to keep")
-
-    def plan(self) -> RosterPlan:
-        """Return what the roster's reader needs."""
-        return RosterPlan(
-            self.patient,
-            Response(self.response.column, self.response.positive, self.response.negative),
-            self.covariate_list(),
-            self.group,
-            self.assay,
-            self.sequenced,
-            self.filter,
-        )
-
-    def predictors(self) -> list[str]:
-        """Return the names of the covariates that models see."""
-        return [name for name, covariate in self.covariates.items() if covariate.predicts]
-
-    def covariate_list(self) -> tuple[Covariate, ...]:
-        """Return the covariates as declared, in order."""
-        return tuple(
-            Covariate(name, c.when, c.kind, c.levels, c.vouched, c.predicts) for name, c in self.covariates.items()
-        )
+# An effect, with cut-offs or without; the usual ones for an editor to offer.
+_EFFECT: dict[str, Any] = {
+    "type": "string",
+    "anyOf": [{"enum": [*EFFECTS, *TERMS]}, {"pattern": r"^\s*\S+\s*\(.+\)\s*$"}],
+}
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 class AssaySettings(Section):
     """What one assay covers: a gene list, a BED file or a cBioPortal panel; the whole exome without any."""
 
-    genes: str | None = Field(default=None, description="gene list, one symbol a line")
-    bed: str | None = Field(default=None, description="BED file of the target regions")
-    intervals: str | None = Field(
-        default=None, description="table of gene intervals, for a BED without gene names"
+    genes: FileName | None = Field(default=None, description="gene list, one symbol a line, # for comments")
+    bed: FileName | None = Field(default=None, description="target regions, as BED")
+    intervals: FileName | None = Field(
+        default=None,
+        description="where the genes lie (GTF, GFF3, table, BED), for regions that do not name their genes",
     )
-    build: str | None = Field(default=None, description="genome build of the BED: GRCh37 or GRCh38")
-    share: Share = Field(default=0.5, description="share of its bases that a gene needs to be covered by the BED")
-    panel: str | None = Field(default=None, description="gene panel file in cBioPortal's form")
-    megabases: Annotated[float | None, BeforeValidator(number)] = Field(
-        default=None, gt=0, description="megabases covered, which make a burden a rate"
+    build: str | None = Field(
+        default=None,
+        description="genome build of the regions; needed with intervals",
+        json_schema_extra={"examples": ["GRCh37", "GRCh38"], "title": "text: GRCh37 or GRCh38"},
+    )
+    share: Annotated[float, Field(gt=0, le=1), BeforeValidator(number)] = Field(
+        default=0.5, description="share of its bases from which a gene counts as covered"
+    )
+    panel: FileName | None = Field(default=None, description="gene panel file in cBioPortal's form")
+    megabases: Annotated[float | None, Field(gt=0), BeforeValidator(number)] = Field(
+        default=None,
+        description="what the assay covers; absent means that of the regions. Where it is known of all assays, "
+        "burden is a rate",
+        json_schema_extra=unit("megabases"),
     )
 
 
 class Features(Section):
     """Which calls count, and as what."""
 
-    encoding: str = "binary"
-    effects: Texts = NONSILENT
-    masks: str | None = Field(default=None, description="file of masks: unions of effects and score cut-offs")
-    mask: Text | None = Field(default=None, description="the mask of that file that says which calls count")
-    gene_sets: str | None = Field(default=None, description="GMT file, for the encoding gene-sets")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"masks": ["mask"], "mask": ["masks"]},
+            "if": {"required": ["encoding"], "properties": {"encoding": {"const": "gene-sets"}}},
+            "then": {"required": ["gene_sets"]},
+            "else": {"properties": {"gene_sets": {"type": "null"}}},
+        }
+    )
+
+    encoding: str = Field(
+        default="binary",
+        description="what a cell of the matrix holds",
+        json_schema_extra={"enum": list(ENCODINGS)},
+    )
+    effects: Annotated[Texts, list_of(_EFFECT, minItems=1)] = Field(
+        default=NONSILENT,
+        description="what counts: effect classes (also splice_region, silent, noncoding), MAF classes, Sequence "
+        "Ontology terms; with cut-offs in brackets",
+    )
+    masks: FileName | None = Field(
+        default=None, description="mask file: unions of effects and cut-offs; given together with mask"
+    )
+    mask: Text | None = Field(
+        default=None, description="name of the mask in that file which says what counts, instead of effects"
+    )
+    gene_sets: FileName | None = Field(
+        default=None, description="GMT file; needed by the encoding gene-sets, refused elsewhere"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -237,70 +135,120 @@ class Genes(Section):
 
     adjust: Words | None = Field(
         default=None,
-        description="covariates that associations are adjusted for, besides burden; validation: strata: if absent",
+        description="covariates that associations are adjusted for, besides mutational burden and, with several, "
+        "the assay, which always are; any kind of covariate, also one with `predicts: false`. [] leaves burden "
+        "alone; absent means those of `validation: strata:`",
     )
-    lengths: str | None = Field(
-        default=None, description="table of gene lengths: a column gene and a column of numbers"
+    lengths: FileName | None = Field(
+        default=None,
+        description="table of gene lengths: a header, a column of genes, a column of numbers, with tabs, commas "
+        "or semicolons between them; shown beside the gene",
     )
-    sets: str | None = Field(default=None, description="GMT file of more gene sets to add contributions up by")
+    sets: FileName | None = Field(
+        default=None,
+        description="GMT file of more sets to add contributions up by, beside the four that ship; a set may not "
+        "have the name of one of those",
+    )
     permutations: int = Field(
-        default=999, ge=0, le=100_000, description="shuffled responses for how many genes tell apart by chance"
+        default=999,
+        ge=0,
+        le=100_000,
+        description="shuffled responses for how many genes tell responders apart by chance; 0 for none. They take "
+        "seconds: nothing is refitted. Responses change places within the assay and `permutation: within:`",
+        json_schema_extra=unit("permutations"),
     )
 
 
 class Store(Section):
     """What is kept with the model, and how its predictions are judged."""
 
-    training_vectors: bool = Field(
+    training_vectors: Switch = Field(
         default=False,
-        description="keep the genes of the training patients, shuffled and without names, beside the model",
+        description="keep the genes of the training patients, shuffled and without names, beside the model, for "
+        "the interval of patients in whom some genes were not measured",
     )
     abstain_below: Share = Field(
-        default=0.5, description="share of the model's weight that must be measured for a prediction, 0 to 1"
+        default=0.5,
+        description="no probability is given where less than this share of the model's weight was measured",
     )
-    miss_rate: Annotated[float, BeforeValidator(number)] = Field(
-        default=0.1, gt=0, lt=1, description="share of patients of each class whose conformal set may miss"
+    miss_rate: Annotated[float, Field(gt=0, lt=1), BeforeValidator(number)] = Field(
+        default=0.1, description="share of patients of each class whose conformal set may miss their response"
     )
 
 
 class Tracking(Section):
     """Where the run is tracked."""
 
-    enabled: bool = True
-    uri: str | None = Field(default=None, description="MLflow tracking URI; SQLite under runs/ when absent")
-    experiment: str | None = Field(default=None, description="MLflow experiment; the name of this one if absent")
-    register_as: str | None = Field(default=None, description="name in the model registry")
-    alias: str | None = Field(default=None, description="alias in the model registry")
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"alias": ["register_as"]}})
+
+    enabled: Switch = Field(default=True, description="track the run with MLflow")
+    uri: str | None = Field(
+        default=None,
+        description="MLflow tracking URI: a database or a server; absent means the variable "
+        "`MLFLOW_TRACKING_URI`, and without it `mlflow.db` in the folder of the runs",
+    )
+    experiment: str | None = Field(
+        default=None, description="MLflow experiment; absent means the experiment's name"
+    )
+    register_as: str | None = Field(default=None, description="also register the model under this name")
+    alias: str | None = Field(
+        default=None,
+        description="alias of the registered version, given only on the evidence that `promote` asks for; needs "
+        "register_as",
+    )
 
 
 class Experiment(Section):
     """One experiment: the data, the features, the competitors and how they are judged."""
 
-    name: Annotated[Text, AfterValidator(lambda v: _file_name(v))]
-    purpose: str = ""
-    data: str = Field(default=".", description="folder of the files below, relative to the experiment file")
-    simulated: Simulated | None = None
-    calls: Calls | None = Field(default=None, description="absent where nobody was sequenced")
-    roster: Roster
-    assays: dict[str, Annotated[AssaySettings, BeforeValidator(_gene_list_or_settings)]] = Field(
+    name: Annotated[
+        Text, AfterValidator(lambda v: _file_name(v)), WithJsonSchema({**WORD, "pattern": f"^{_NAME}$"})
+    ] = Field(
+        description="name of the run, model and report: at most 100 letters, digits, points, - and _, beginning "
+        "with a letter or digit"
+    )
+    purpose: str = Field(default="", description="one sentence for the model card")
+    data: FileName = Field(default=".", description="folder of the files below, relative to the experiment file")
+    simulated: Simulated | None = Field(default=None, description="use an invented cohort instead of files")
+    calls: Calls | None = Field(default=None, description="where the calls are; absent where nobody was sequenced")
+    roster: Roster = Field(description="who the patients are")
+    assays: dict[
+        str,
+        Annotated[
+            AssaySettings,
+            BeforeValidator(_gene_list_or_settings, json_schema_input_type=FileName | AssaySettings | None),
+        ],
+    ] = Field(
         default_factory=_exome_only,
-        description="assay: gene list file, or settings; nothing for an exome",
+        description="name of an assay: what it covers. A file name alone is a gene list, nothing the whole exome; "
+        "none without calls",
+        json_schema_extra={"title": "mapping"},
     )
-    features: Features = Features()
+    features: Features = Field(default=Features(), description="which calls count, and as what")
     watch: Words = Field(
-        default=DEFAULT_WATCH, description="genes declared before fitting: each always gets an answer"
+        default=DEFAULT_WATCH,
+        description="genes declared before fitting: each always gets an answer, and may be judged at its own p; "
+        "empty without calls",
     )
-    genes: Genes = Genes()
+    genes: Genes = Field(default=Genes(), description="what is said of genes besides their contributions")
     accept: Words = Field(
-        default=(), description="codes of errors about the data that you looked at and answer for"
+        default=(),
+        description="codes of errors about the data that you looked at and answer for; they become warnings",
     )
-    models: Annotated[ModelNames, Field(min_length=1)] = DEFAULT_MODELS
-    validation: Plan = Plan()
-    permutation: Permutation = Permutation()
-    learning_curve: LearningCurve = LearningCurve()
-    export: str = Field(default=CHOSEN, description="model to store: a name, or 'chosen'")
-    store: Store = Store()
-    tracking: Tracking = Tracking()
+    models: Annotated[ModelNames, Field(min_length=1), list_of_models(minItems=1)] = Field(
+        default=DEFAULT_MODELS,
+        description="the competitors, simple ones first; without calls those of the default that need none",
+    )
+    validation: Plan = Field(default=Plan(), description="how models are validated")
+    permutation: Permutation = Field(default=Permutation(), description="whether it could be chance")
+    learning_curve: LearningCurve = Field(default=LearningCurve(), description="how scores grow with patients")
+    export: str = Field(
+        default=CHOSEN, description="model to store: a name from `models`, or `chosen`; never rank-average"
+    )
+    store: Store = Field(
+        default=Store(), description="what is kept with the model, and how its predictions are judged"
+    )
+    tracking: Tracking = Field(default=Tracking(), description="where the run is tracked")
 
     @model_validator(mode="before")
     @classmethod
@@ -405,7 +353,7 @@ def _models_that_need_calls(models: Sequence[str]) -> list[str]:
 
 
 def _file_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+    if not re.fullmatch(_NAME, name):
         raise ValueError(
             "folders take this name: expected at most 100 letters, digits, points, - and _, beginning with a "
             f"letter or digit; found '{name}'"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from trastuz_ml.cohort.cohort import Cohort
-from trastuz_ml.experiment.chance import Progress, permutations_of
+from trastuz_ml.experiment.chance import permutations_of
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.splits import shape_of
+from trastuz_ml.experiment.stages import CURVE, LEAVING_OUT, OPTIMISM, Progress
 from trastuz_ml.experiment.unfinished import Unfinished
 from trastuz_ml.explain.influence import influence_table
 from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel, catalogue_model
@@ -72,17 +73,21 @@ def further_evidence(
     null = permuted[
         (permuted["permuted"] == RESPONSES) & (permuted["model"] == CHOSEN) & (permuted["number"] > 0)
     ]["statistic"]
-    progress("optimism of other ways", 0, 1)
+    curve = _learning_curve(experiment, procedure, progress, kept)
+    progress(OPTIMISM, 0, 1)
+    ledger = optimism_ledger(
+        design, plan, fitted, tuning, tables["scores"], null.to_numpy() if len(null) else None
+    )
+    if experiment.validation.influence:
+        progress(LEAVING_OUT, 0, len(design.patients))
     return {
         "permuted": permuted,
         "chance": chance,
-        "learning_curve": _learning_curve(experiment, procedure, progress, kept),
-        "optimism": optimism_ledger(
-            design, plan, fitted, tuning, tables["scores"], null.to_numpy() if len(null) else None
-        ),
+        "learning_curve": curve,
+        "optimism": ledger,
         "influence": influence_table(
             design, fitted, tuning, tables["out_of_fold"], exported, workers=engine,
-            progress=lambda done, total: progress("leaving out each patient", done, total),
+            progress=lambda done, total: progress(LEAVING_OUT, done, total),
         ) if experiment.validation.influence else empty(INFLUENCE),
     }  # fmt: skip
 
@@ -94,9 +99,11 @@ def _learning_curve(
     if not asked.shares:
         return empty(LEARNING_CURVE)
     shape = replace(shape_of(experiment, len(design.patients))[0], repeats=asked.repeats)
+    plan = shape.plan(design.patients, design.response, design.groups)
+    progress(CURVE, len(kept.steps), len(plan.turns) * len(set(asked.shares)))
     return learning_curve(
-        design, shape.plan(design.patients, design.response, design.groups),
+        design, plan,
         [catalogue_model(name) for name in asked.models] or list(procedure.models), procedure.tuning, asked.shares,
-        workers=procedure.engine, progress=lambda done, total: progress("learning curve", done, total),
+        workers=procedure.engine, progress=lambda done, total: progress(CURVE, done, total),
         finished=kept.steps, keep=kept.keep_step,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from trastuz_ml.errors import ConfigurationError, InputError, OutputExistsError
 from trastuz_ml.experiment.evaluations import earlier_evaluations, note_evaluation, roster_mark
 from trastuz_ml.experiment.new_patients import NewPatients, in_rows, read_new_patients
 from trastuz_ml.experiment.recalibrate import Recalibrated, recalibrated_here
+from trastuz_ml.experiment.stages import READING, Progress
 from trastuz_ml.files import require_free, write_table
 from trastuz_ml.findings import name_some
 from trastuz_ml.prediction.applicability import find_training_patients
@@ -74,6 +75,7 @@ def validate_externally(
     sealed: str = "",
     out: Path,
     force: bool = False,
+    progress: Progress | None = None,
 ) -> External:
     """Judge a stored model on new patients with known responses, and write what was found.
 
@@ -103,6 +105,8 @@ def validate_externally(
         Predictions, .csv or .parquet. Beside them a folder ``<stem>.external`` is made.
     force : bool
         Replace what is there.
+    progress : callable, optional
+        Called with (what is being done, steps done, steps in all).
 
     Returns
     -------
@@ -116,12 +120,16 @@ def validate_externally(
     """
     folder = out.with_name(out.stem + ENDING)
     _require_outputs_free(out, folder, force=force)
+    tell = progress or (lambda *_: None)
+    tell(READING, 0, 1)
     outcome = read_response(Path(patients), bundle, response)
     new = read_new_patients(bundle, calls, patients, covered=covered, tumor=tumor)
+    tell("predicting and judging", 0, 1)
     found = _evaluate(
         bundle, new, outcome, response, explain=explain, abstain_below=abstain_below, runs=runs, models=models,
         recalibrate=recalibrate, transport=transport, sealed=sealed,
     )  # fmt: skip
+    tell("writing what was found", 0, 1)
     stored = found.recalibrated.save(models)
     external = replace(found.external, recalibration=stored.about)
     counts = external.counts

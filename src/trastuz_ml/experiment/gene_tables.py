@@ -11,11 +11,11 @@ from trastuz_ml.calls.genes.names import reconcile_names
 from trastuz_ml.calls.genes.symbols import read_symbol_table
 from trastuz_ml.cohort.cohort import Cohort
 from trastuz_ml.errors import ConfigurationError
-from trastuz_ml.experiment.chance import Progress
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.evidence import Procedure
 from trastuz_ml.experiment.panels import genes_by_chance_of
 from trastuz_ml.experiment.read import gene_sets_of, reading_of
+from trastuz_ml.experiment.stages import BY_CHANCE, CONTRIBUTIONS, SILENCING, TESTING, Progress
 from trastuz_ml.explain.association import association_table
 from trastuz_ml.explain.contribution_tables import contribution_tables, explained_table
 from trastuz_ml.explain.silencing import silence, silenced_table, why_not_silenced
@@ -51,7 +51,7 @@ def gene_tables(
         Called with (what is being done, steps done, steps in all).
     """
     design = procedure.design
-    progress("what each gene contributes", 0, 1)
+    progress(CONTRIBUTIONS, 0, 1)
     by_patient, by_feature = contribution_tables(validation.inspected, design, experiment.watch)
     tables = {
         "contributions": by_patient,
@@ -65,20 +65,19 @@ def gene_tables(
     }
     if not matrix.genes:
         return tables
-    X = matrix.dense()
-    return tables | {
-        "associations": association_table(
-            matrix.genes, X, design.response, watched=experiment.watch, groups=design.groups,
-            confounders=_confounders(experiment, cohort, procedure),
-            lengths=gene_lengths_of(experiment, matrix.genes),
-            seed=experiment.validation.seed,
-        ),
-        "genes_by_chance": genes_by_chance_of(
-            matrix, cohort.patients.reset_index(), within=experiment.permutation.within,
-            times=experiment.genes.permutations, seed=experiment.validation.seed,
-        ),
-        "silenced": _silenced(experiment, matrix, procedure, validation, progress),
-    }  # fmt: skip
+    progress(TESTING, 0, 1)
+    tables["associations"] = association_table(
+        matrix.genes, matrix.dense(), design.response, watched=experiment.watch, groups=design.groups,
+        confounders=_confounders(experiment, cohort, procedure),
+        lengths=gene_lengths_of(experiment, matrix.genes),
+        seed=experiment.validation.seed,
+    )  # fmt: skip
+    progress(BY_CHANCE, 0, 1)
+    tables["genes_by_chance"] = genes_by_chance_of(
+        matrix, cohort.patients.reset_index(), within=experiment.permutation.within,
+        times=experiment.genes.permutations, seed=experiment.validation.seed,
+    )  # fmt: skip
+    return tables | {"silenced": _silenced(experiment, matrix, procedure, validation, progress)}
 
 
 def confounding_covariates(experiment: Experiment) -> tuple[str, ...]:
@@ -167,12 +166,13 @@ def _silenced(
     genes = [gene for gene in experiment.watch if counted and not why_not_silenced(matrix, gene)]
     if not genes:
         return empty(SILENCED)
+    progress(SILENCING, 0, len(procedure.plan.turns))
     validated = Validated(
         procedure.design, procedure.plan, procedure.tuning, validation.choices, validation.out_of_fold
     )
     return silenced_table(
         silence(
             validated, matrix, genes, workers=procedure.engine,
-            progress=lambda done, total: progress("silencing watched genes", done, total),
+            progress=lambda done, total: progress(SILENCING, done, total),
         )
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from trastuz_ml.errors import ConfigurationError, EvidenceError
 from trastuz_ml.experiment.chance import strata_of
 from trastuz_ml.experiment.saved import plan_of, tuning_of_run
+from trastuz_ml.experiment.stages import BY_CHANCE, VALIDATING, Progress
 from trastuz_ml.explain.genes_by_chance import (
     against_chance,
     chance_caveats,
@@ -27,7 +28,6 @@ from trastuz_ml.learn.engine import Engine
 from trastuz_ml.schema import GENE, PANELS, empty
 from trastuz_ml.store.run_folder import Run
 
-Progress = Callable[[str, int, int], None]
 TIMES = 999
 
 
@@ -93,6 +93,8 @@ def panels_of_run(
     if not run.matrix.genes:
         raise ConfigurationError(f"Nobody was sequenced in the run {run.name}: there are no genes to count.")
     within, seed = _within(run), int(_section(run, "validation").get("seed", 0))
+    tell = progress or (lambda *_: None)
+    tell(BY_CHANCE, 0, 1)
     if times is None:
         times = int(_section(run, "genes").get("permutations", TIMES))
     counted = genes_by_chance_of(run.matrix, run.patients, within=within, times=times, seed=seed)
@@ -101,7 +103,7 @@ def panels_of_run(
     design = _genes_alone(run)
     telling = telling_genes(design.X, design.response)
     names = {words: tuple(run.matrix.genes[j] for j in telling[words]) for words in asked}
-    table, said = _validated(run, workers, progress) if validation else (empty(PANELS), [])
+    table, said = _validated(run, workers, tell) if validation else (empty(PANELS), [])
     return Panels(counted, found, names, table, (*found["sentence"], *chance_caveats(found), *said))
 
 
@@ -165,16 +167,15 @@ def _within(run: Run) -> list[str]:
     return [str(name) for name in within] if isinstance(within, list | tuple) else []
 
 
-def _validated(run: Run, workers: int | Engine, progress: Progress | None) -> tuple[pd.DataFrame, list[str]]:
+def _validated(run: Run, workers: int | Engine, progress: Progress) -> tuple[pd.DataFrame, list[str]]:
     """Return the table of panels and what it says; where no panel can be had, why."""
-
-    def tell(done: int, total: int) -> None:
-        if progress is not None:
-            progress("validating panels", done, total)
-
     plan, tuning = plan_of(run), tuning_of_run(run)
+    progress(VALIDATING, 0, len(plan.turns))
     try:
-        table = panel_table(_genes_alone(run), plan, tuning, workers=workers, progress=tell)
+        table = panel_table(
+            _genes_alone(run), plan, tuning, workers=workers,
+            progress=lambda done, total: progress(VALIDATING, done, total),
+        )  # fmt: skip
     except EvidenceError as error:
         return empty(PANELS), [str(error)]
     return table, panel_sentences(table)

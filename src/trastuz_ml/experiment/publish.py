@@ -10,12 +10,15 @@ from trastuz_ml.cohort.pseudonyms import pseudonym_key, pseudonyms
 from trastuz_ml.errors import ConfigurationError, OutputExistsError
 from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.export import bundle_of
+from trastuz_ml.experiment.key_figures import key_numbers, write_key_figures
 from trastuz_ml.experiment.outputs import require_folder
 from trastuz_ml.experiment.promotion_rules import evidence_of
-from trastuz_ml.experiment.train import Progress, Trained
+from trastuz_ml.experiment.stages import DRAWING, TRACKING, WRITING, Progress
+from trastuz_ml.experiment.train import Trained
 from trastuz_ml.files import require_free
-from trastuz_ml.report.figure_files import write_figures
-from trastuz_ml.report.html import compare
+from trastuz_ml.report.content import content_of
+from trastuz_ml.report.html import render
+from trastuz_ml.report.page import write_page
 from trastuz_ml.store.bundle import save_bundle
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.store.versions import require_room
@@ -105,17 +108,20 @@ def publish(
     run, key = trained.run, pseudonym_key()
     names = pseudonyms(run.patients["patient"], key)
     run_folder = runs / run.name
-    tell("writing the run and the model", 0, 1)
+    tell(WRITING, 0, 1)
     run.save(run_folder, force=force)
     model_folder, _ = save_bundle(bundle_of(trained, experiment, names, key), models / run.name)
-    tell("drawing the report", 0, 1)
-    report = compare([run], run_folder / "report.html", names=names, force=True)
+    tell(DRAWING, 0, 1)
+    content = content_of([run], names)
+    report = write_page(render(content), run_folder / "report.html", force=True)
     command, withheld = "", ""
     if experiment.tracking.enabled:
-        tell("tracking with MLflow", 0, 1)
+        tell(TRACKING, 0, 1)
         withheld = _why_no_alias(run, experiment)
         alias = None if withheld else experiment.tracking.alias
-        command = _track(run, experiment, names, report, model_folder, runs, alias)
+        with tempfile.TemporaryDirectory() as folder:
+            figures = write_key_figures(content["runs"][0], Path(folder))
+            command = _track(run, experiment, names, report, figures, model_folder, runs, alias)
     return Published(run_folder, model_folder, report, command, withheld)
 
 
@@ -134,21 +140,20 @@ def _why_no_alias(run: Run, experiment: Experiment) -> str:
 
 
 def _track(
-    run: Run, experiment: Experiment, names: dict[str, str], report: Path, model_folder: Path, runs: Path,
-    alias: str | None,
+    run: Run, experiment: Experiment, names: dict[str, str], report: Path, figures: list[Path], model_folder: Path,
+    runs: Path, alias: str | None,
 ) -> str:  # fmt: skip
-    from trastuz_ml.track.items import FileItem, items_of
+    from trastuz_ml.track.items import KEY, FileItem, Metric, items_of
     from trastuz_ml.track.logged_model import requirements_of
     from trastuz_ml.track.mlflow_writer import open_command, track
 
     settings = experiment.tracking
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = write_figures(run, names, Path(folder))
-        figures = [FileItem(f"figures/{path.name}", path) for path in drawn]
-        tracked = track(
-            run, [*items_of(run, names, report=report), *figures],
-            uri=tracking_address(settings.uri, runs=runs),
-            experiment=settings.experiment or experiment.name, bundle_folder=model_folder,
-            register=settings.register_as, alias=alias, pip_requirements=requirements_of(model_folder),
-        )  # fmt: skip
+    first = [Metric(f"{KEY}/{name}", value) for name, value in key_numbers(run).items()]
+    drawn = [FileItem(f"figures/{path.name}", path) for path in figures]
+    tracked = track(
+        run, [*items_of(run, names, report=report), *first, *drawn],
+        uri=tracking_address(settings.uri, runs=runs),
+        experiment=settings.experiment or experiment.name, bundle_folder=model_folder,
+        register=settings.register_as, alias=alias, pip_requirements=requirements_of(model_folder),
+    )  # fmt: skip
     return open_command(tracked)

@@ -23,6 +23,7 @@ from trastuz_ml.errors import ConfigurationError, InputError
 from trastuz_ml.experiment.configuration import AssaySettings, Experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.named_files import matching_files
+from trastuz_ml.experiment.stages import PREPARING, READING, Progress
 from trastuz_ml.features.encoding import build_gene_matrix, columns_needed
 from trastuz_ml.features.gene_sets import members_of, read_gene_sets
 from trastuz_ml.features.masks import Mask, read_masks
@@ -215,7 +216,7 @@ def feature_columns(experiment: Experiment) -> frozenset[str]:
 
 
 def features_of(
-    experiment: Experiment, *, fast: bool = False, workers: int | None = None
+    experiment: Experiment, *, fast: bool = False, workers: int | None = None, progress: Progress | None = None
 ) -> tuple[Cohort, GeneMatrix, pd.DataFrame]:
     """Read an experiment's cohort and build its gene matrix, and nothing else.
 
@@ -227,6 +228,8 @@ def features_of(
         Read no more than the features look at: calls given twice are then not found, nor counted.
     workers : int, optional
         Processes that read; all cores when absent.
+    progress : callable, optional
+        Called with (what is being done, steps done, steps in all).
 
     Raises
     ------
@@ -235,6 +238,8 @@ def features_of(
     """
     if experiment.calls is None:
         raise ConfigurationError("The experiment names no calls: nobody was sequenced, and there are no features.")
+    tell = progress or (lambda *_: None)
+    tell(READING, 0, 1)
     experiment = with_current_names(experiment)
     wanted = feature_columns(experiment)
     if fast and experiment.features.encoding == "count":
@@ -242,6 +247,7 @@ def features_of(
     cohort = load_cohort(
         experiment, wanted=wanted if fast else wanted | PLACE, workers=workers or available_cores()
     )
+    tell(PREPARING, 0, 1)
     return cohort, *build_features(experiment, cohort)
 
 

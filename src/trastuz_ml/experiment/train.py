@@ -18,16 +18,19 @@ from trastuz_ml.experiment.configuration import Experiment
 from trastuz_ml.experiment.cores import available_cores
 from trastuz_ml.experiment.evidence import Procedure, further_evidence
 from trastuz_ml.experiment.experiment_file import read_experiment
+from trastuz_ml.experiment.forecast import stages_ahead
 from trastuz_ml.experiment.gene_tables import gene_tables, require_gene_files
 from trastuz_ml.experiment.provenance import provenance_of
 from trastuz_ml.experiment.read import build_features, gene_sets_of, load_cohort, with_current_names
 from trastuz_ml.experiment.saved import inputs_of
 from trastuz_ml.experiment.splits import splits_of
+from trastuz_ml.experiment.stages import FITTING, PREPARING, READING, VALIDATION, Ahead, Progress
 from trastuz_ml.experiment.unfinished import Unfinished
 from trastuz_ml.experiment.work import Work, work_of
 from trastuz_ml.explain.contributions import contributions_of
 from trastuz_ml.findings import Finding, with_more
 from trastuz_ml.learn.catalogue import CHOSEN, CatalogueModel, catalogue_model
+from trastuz_ml.learn.coefficients import coefficient_table
 from trastuz_ml.learn.comparisons import comparison_table
 from trastuz_ml.learn.decisions import decision_table
 from trastuz_ml.learn.design import Design, make_design
@@ -37,10 +40,9 @@ from trastuz_ml.learn.scores import score_table
 from trastuz_ml.learn.strata import stratum_table
 from trastuz_ml.learn.tuning import Tuning
 from trastuz_ml.learn.validation import Validation, fit_on_all, require_inner_folds, validate
-from trastuz_ml.schema import NONSILENT
+from trastuz_ml.schema import FATES, NONSILENT, ROW_FATES, conform
 from trastuz_ml.store.run_folder import Run
 
-Progress = Callable[[str, int, int], None]
 Keep = Callable[[Work, int], Unfinished]
 
 
@@ -58,7 +60,7 @@ class Trained:
 
 def train(
     experiment: Experiment, *, workers: int | None = None, scheduler: str | None = None,
-    progress: Progress | None = None, keep: Keep | None = None,
+    progress: Progress | None = None, ahead: Ahead | None = None, keep: Keep | None = None,
 ) -> Trained:  # fmt: skip
     """Walk from the calls to validated, explained models; nothing is written but what ``keep`` keeps.
 
@@ -72,6 +74,8 @@ def train(
         Address of a Dask scheduler that folds and permutations are sent to instead; files are read here.
     progress : callable, optional
         Called with (what is being done, steps done, steps in all).
+    ahead : callable, optional
+        Called once with what is to come, from :func:`trastuz_ml.experiment.forecast.stages_ahead`.
     keep : callable, optional
         Called with what the work is and the number of folds, before the first of them. It gives what was finished
         before, and keeps each piece as it ends; see :func:`trastuz_ml.experiment.unfinished.open_unfinished`.
@@ -82,11 +86,12 @@ def train(
         If files, settings or data do not allow it; see :mod:`trastuz_ml.errors`.
     """
     tell = progress or (lambda *_: None)
-    tell("reading calls and roster", 0, 1)
+    tell(READING, 0, 1)
     experiment = with_current_names(experiment)
     engine = Engine(workers or available_cores(), scheduler)
     cohort = load_cohort(experiment, workers=engine.workers)
     refuse_outcomes_in_disguise(cohort.patients, cohort.covariates)
+    tell(PREPARING, 0, 1)
     matrix, findings = build_features(experiment, cohort)
     findings = with_more(findings, require_sound(cohort, experiment.accept))
     require_gene_files(experiment, matrix.genes)
@@ -97,18 +102,23 @@ def train(
     kept = Unfinished()
     if keep is not None:
         kept = keep(work_of(experiment, design, plan, cohort.sources), len(plan.turns))
+    if ahead is not None:
+        ahead(stages_ahead(experiment, plan, procedure.models, len(design.patients)))
+    tell(VALIDATION, len(kept.folds), len(plan.turns))
     validation = validate(
         design, plan, procedure.models, procedure.tuning,
         workers=engine, inspect=contributions_of,
-        progress=lambda done, total: tell("nested cross-validation", done, total),
+        progress=lambda done, total: tell(VALIDATION, done, total),
         finished=kept.folds, keep=kept.keep_fold,
     )  # fmt: skip
-    tell("fitting on the whole cohort", 0, 1)
+    tell(FITTING, 0, 1)
     fitted, picked = fit_on_all(design, procedure.models, procedure.tuning, workers=engine)
     exported = picked if experiment.export == CHOSEN else experiment.export
     tables = _tables_of(experiment, cohort, validation)
     tables |= gene_tables(experiment, cohort, matrix, procedure, validation, tell)
     tables |= further_evidence(experiment, cohort, procedure, fitted, exported, tables, tell, kept)
+    models = {name: tuned.model for name, tuned in fitted.items()}
+    tables |= {"coefficients": coefficient_table(models, design.features), "row_fates": _row_fates(cohort)}
     run = Run(
         name=experiment.name,
         simulated=cohort.simulated,
@@ -123,7 +133,7 @@ def train(
     )
     sets = gene_sets_of(experiment)
     members = None if sets is None else {name: sorted(genes) for name, genes in sorted(sets.items())}
-    model = fitted[exported].model
+    model = models[exported]
     if not isinstance(model, FittedModel):
         raise ConfigurationError(
             f"export: {exported} is an average of models and is not stored: name another one."
@@ -164,6 +174,13 @@ def _tables_of(experiment: Experiment, cohort: Cohort, validation: Validation) -
         ),
         "decisions": decision_table(validation.out_of_fold),
     }
+
+
+def _row_fates(cohort: Cohort) -> pd.DataFrame:
+    """Return how many rows of calls had each fate, over all files: the name of a file may be that of a patient."""
+    rows = cohort.rows.groupby(cohort.rows["fate"].astype("str"))["rows"].sum()
+    fates = [fate for fate in FATES if fate in rows.index]
+    return conform(pd.DataFrame({"fate": fates, "rows": rows[fates].to_numpy()}), ROW_FATES)
 
 
 def _patient_table(cohort: Cohort) -> pd.DataFrame:

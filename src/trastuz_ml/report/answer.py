@@ -15,6 +15,8 @@ from trastuz_ml.wording import number, share, span
 CHOSEN, CLINICAL, AUROC = "chosen", "clinical-only", "AUROC"
 # The learner of clinical-only, given the genes as well.
 SAME_LEARNER = "l2-logistic:both"
+# Digits of a difference of two AUROCs: with two, an interval from -0.005 would read as from 0.00.
+DIGITS = 3
 
 NO_CALLS = "no calls: covariates alone"
 
@@ -24,6 +26,7 @@ Row = Mapping[str, Any]
 def answer_content(
     name: str, simulated: bool, scores: pd.DataFrame, comparisons: pd.DataFrame,
     choices: pd.DataFrame, watched: Sequence[Row], *, sequenced: bool = True, chance: Sequence[str] = (),
+    exported: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Return the answer: sentences for one paragraph, and the few numbers to set large beside it.
 
@@ -41,6 +44,8 @@ def answer_content(
         Whether anybody was; without, nothing is said of genes.
     chance : sequence of str
         What permutations say, in sentences.
+    exported : str
+        The model that was fitted on everybody and stored; empty where none was.
 
     Returns
     -------
@@ -55,6 +60,7 @@ def answer_content(
         f"SIMULATED: every patient of {name} is invented." if simulated else "",
         _headline_sentence(headline),
         _picked_sentence(choices) if headline and headline["model"] == CHOSEN else "",
+        f"Fitted on all patients and stored: {exported}." if exported else "",
         _gain_sentence(gain) if sequenced else "No calls were given: nothing is said of genes.",
     ]
     highlights = [_headline_highlight(headline), _gain_highlight(gain), *map(_watched_highlight, watched[:2])]
@@ -138,8 +144,8 @@ def _picked_sentence(choices: pd.DataFrame) -> str:
 def _gain_sentence(row: Row | None) -> str:
     if row is None or row["difference"] is None:
         return "What genes add to the clinical covariates was not compared in this run."
-    ends = span(row["low"], row["high"], signed=True)
-    with_ends = f"{number(row['difference'], signed=True)} ({f'95 % {ends}' if ends else 'no interval'})"
+    ends = span(row["low"], row["high"], DIGITS, signed=True)
+    with_ends = f"{number(row['difference'], DIGITS, signed=True)} ({f'95 % {ends}' if ends else 'no interval'})"
     return (
         f"Genes add {with_ends} to the AUROC of the clinical covariates ({row['model']} against {CLINICAL}): "
         f"{_gain_verdict(row)}."
@@ -168,10 +174,10 @@ def _headline_highlight(row: Row | None) -> dict[str, str] | None:
 def _gain_highlight(row: Row | None) -> dict[str, str] | None:
     if row is None:
         return None
-    ends = span(row["low"], row["high"], signed=True)
+    ends = span(row["low"], row["high"], DIGITS, signed=True)
     return {
         "label": "AUROC that genes add",
-        "value": number(row["difference"], signed=True),
+        "value": number(row["difference"], DIGITS, signed=True),
         "detail": f"95 % {ends}" if ends else "no interval",
     }
 

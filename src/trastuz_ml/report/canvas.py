@@ -123,7 +123,7 @@ def boxes(corners: list[tuple[float, float, float, float]]) -> Outline:
     return Outline(points or [(0, 0)], codes or [Outline.MOVETO])
 
 
-def svg(axes: Axes, *, key: str, title: str, alternative: str) -> str:
+def svg(axes: Axes, *, key: str, title: str, alternative: str, cells: str = "") -> str:
     """Return the figure as SVG text: the same bytes for the same drawing, without date and without styles.
 
     Parameters
@@ -134,6 +134,8 @@ def svg(axes: Axes, *, key: str, title: str, alternative: str) -> str:
         Prefix of every id, so that several figures can stand in one page.
     title, alternative : str
         Name of the figure, and what it shows to somebody who cannot see it.
+    cells : str
+        Where its cells are, for the script of a page that draws them in another order: becomes ``data-cells``.
 
     Returns
     -------
@@ -144,7 +146,8 @@ def svg(axes: Axes, *, key: str, title: str, alternative: str) -> str:
     if board is not None:
         board.said.append((title, alternative))
         return ""
-    return svg_of(axes.figure, key=key, title=title, alternative=alternative)
+    drawn = svg_of(axes.figure, key=key, title=title, alternative=alternative)
+    return drawn.replace("<svg ", f'<svg data-cells="{cells}" ', 1) if cells else drawn
 
 
 def svg_of(figure: Figure | SubFigure, *, key: str, title: str, alternative: str, paged: bool = True) -> str:

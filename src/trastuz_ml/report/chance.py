@@ -12,7 +12,7 @@ from trastuz_ml.report.answer import CHOSEN, CLINICAL, SAME_LEARNER, Row
 from trastuz_ml.report.plain import records
 from trastuz_ml.wording import count, number, p_value
 
-NOT_PERMUTED = "Not permuted: chance was not tested (permutation: times:)."
+NOT_PERMUTED = "Chance was not tested: the experiment asks for no permutations (permutation: times)."
 _TITLES = {RESPONSES: "Does anything predict?", GENES: "Do genes add to the covariates?"}
 _PERMUTED = {
     RESPONSES: "responses permuted, the whole procedure refitted, choice of the model included",

@@ -14,6 +14,7 @@ from trastuz_ml.report.across import across_content, plan_words
 from trastuz_ml.report.answer import NO_CALLS, answer_content, limits_content
 from trastuz_ml.report.bands import HOW, banded_curves
 from trastuz_ml.report.baseline import baseline_content
+from trastuz_ml.report.bench import bench_content
 from trastuz_ml.report.certificates import certificates_of
 from trastuz_ml.report.chance import chance_content, chance_sentences
 from trastuz_ml.report.curves import calibration_groups, mean_roc
@@ -34,7 +35,7 @@ from trastuz_ml.schema import GENE
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.wording import count
 
-FORMAT = 4
+FORMAT = 5
 
 __all__ = ["FORMAT", "SCORES", "content_of", "file_name", "gene_sentences", "headline_rows", "scores_content"]
 
@@ -112,6 +113,7 @@ def _section(run: Run, hidden: Pseudonyms, *, share: bool) -> dict[str, Any]:
         "genes": genes_content(run, hidden, certificates),
         "overview": overview_content(run, hidden),
         "patients": patient_rows(run, hidden),
+        "bench": bench_content(run, hidden),
         "provenance": provenance_content(run, hidden),
     }
     section |= _words(run, section)
@@ -153,6 +155,7 @@ def _words(run: Run, section: Mapping[str, Any]) -> dict[str, Any]:
             **answer_content(
                 run.name, run.simulated, run.scores, run.comparisons, run.choices, section["watched"],
                 sequenced=section["sequenced"], chance=chance_sentences(run.chance),
+                exported=str(run.provenance.get("exported") or ""),
             ),
             "left_out": section["flow"]["sentence"],
             "again": section["provenance"]["command"],

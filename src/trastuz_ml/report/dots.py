@@ -11,6 +11,7 @@ from matplotlib.path import Path as Outline
 from trastuz_ml.report.canvas import PAPER, sheet
 
 Array = npt.NDArray[np.float64]
+_VERY_MANY = 2_000
 
 
 def pixels(width: float, height: float, *, left: float, right: float, top: float, bottom: float) -> Axes:
@@ -59,9 +60,14 @@ def crosses(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, *, arm: float, colou
 
 
 def _apart(x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-    """Return the different places to half a pixel, in an order that does not depend on the order given."""
+    """Return the different places to half a pixel, in an order that does not depend on the order given.
+
+    Where there are very many, they are told apart to a pixel: among so many nobody sees the difference.
+    """
     pairs = np.column_stack([np.asarray(x, dtype=float), np.asarray(y, dtype=float)])
-    kept: Array = np.unique(np.round(pairs[np.isfinite(pairs).all(axis=1)] * 2) / 2, axis=0)
+    known = pairs[np.isfinite(pairs).all(axis=1)]
+    parts = 2 if len(known) <= _VERY_MANY else 1
+    kept: Array = np.unique(np.round(known * parts) / parts, axis=0)
     return kept
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +15,7 @@ from trastuz_ml.wording import number, span
 
 _EDGE = 4.0  # pixels between a mark and its label
 _PANEL = 200.0
+_ROW = 21.0  # pixels a gene in the overview
 _FIRST = "chosen"
 
 
@@ -236,6 +239,13 @@ def overview(
 ) -> str:  # fmt: skip
     """Draw who carries what: genes by patients in three states, responders first.
 
+    ``data-cells`` of the SVG says where the cells are, in pixels: left end and top of all of them, width of a
+    column, height of a row, and how many columns are left free between responders and the others. With it the
+    script of a page (``templates/script/oncoplot.js``) draws the columns in another order.
+
+    Where columns are thinner than half a pixel, as many neighbours as make a pixel are one, and a mark is as high
+    as their share in its state.
+
     Parameters
     ----------
     states : pandas.DataFrame
@@ -251,44 +261,80 @@ def overview(
     """
     responders, n = int(response.sum()), len(response)
     gap = max(1.0, n * 0.012) if 0 < responders < n else 0.0
-    left, wide = _room_for(pd.Series(states.index), 19) + 4, width
-    axes = sheet(wide, 21.0 * len(states) + 76, left=left, right=76, top=34, bottom=42)
-    axes.set(xlim=(0, n + gap), ylim=(len(states), 0))
-    left_of = np.arange(n + 1) + gap * (np.arange(n + 1) >= responders)
     letters = states.to_numpy(dtype=str)
-    _draw_state(axes, letters, ".", left_of, responders, "mark-intact", height=0.26, **canvas.token(FAINT))
-    _draw_state(axes, letters, "-", left_of, responders, "mark-not-covered", height=0.62, facecolor="none",
-                edgecolor=NEUTRAL, linewidth=0.8, hatch="////", hatch_linewidth=0.8)  # fmt: skip
-    _draw_state(axes, letters, "m", left_of, responders, "mark-mutated", height=0.84, **canvas.token(ACCENT))
+    left, wide = _room_for(pd.Series(states.index), 19) + 4, width
+    right = max(76.0, 14 + 6.0 * max(len(_carried(row)) for row in letters))
+    axes = sheet(wide, _ROW * len(states) + 76, left=left, right=right, top=34, bottom=42)
+    axes.set(xlim=(0, n + gap), ylim=(len(states), 0))
+    pixel = (n + gap) / (wide - left - right)  # patients a pixel
+    together = ceil(pixel) if pixel > 2 else 1
+    left_of = np.arange(n + 1) + gap * (np.arange(n + 1) >= responders)
+    for letter, name, height, shape in (
+        (".", "mark-intact", 0.26, canvas.token(FAINT)),
+        ("-", "mark-not-covered", 0.62, {"facecolor": "none", "edgecolor": NEUTRAL, "linewidth": 0.8,
+                                         "hatch": "////", "hatch_linewidth": 0.8}),
+        ("m", "mark-mutated", 0.84, canvas.token(ACCENT)),
+    ):  # fmt: skip
+        cells = (
+            _cells(letters, letter, left_of, responders, height)
+            if together == 1
+            else _shares(letters, letter, left_of, responders, height, together)
+        )
+        if cells:
+            axes.add_patch(PathPatch(canvas.boxes(cells), gid=name, clip_on=False, **shape))
     _response_strip(axes, responders, n, gap)
     for place, gene in enumerate(states.index):
         write(axes, 0, place + 0.5, label(gene, 19), dx=-8, size=SMALL + 0.5, align="right", bold=gene in watched)
         write(axes, n + gap, place + 0.5, _carried(letters[place]), dx=8, colour=MUTED, align="left")
-    _overview_legend(axes, len(states), (n + gap) / (wide - left - 76))
+    _overview_legend(axes, len(states), pixel, together)
     said = "; ".join(
         f"{gene}: {_carried(row[:responders])} responders, {_carried(row[responders:])} others"
         for gene, row in zip(states.index, letters, strict=True)
     )
-    return svg(axes, key=key, title="Mutations by response", alternative=f"Mutated of covered, by gene. {said}.")
+    return svg(
+        axes, key=key, title="Mutations by response", alternative=f"Mutated of covered, by gene. {said}.",
+        cells=f"{left:.6g} 34 {1 / pixel:.9g} {_ROW:g} {gap:.9g}",
+    )  # fmt: skip
 
 
 def _carried(letters: np.ndarray) -> str:
     return f"{int((letters == 'm').sum())} of {int((letters != '-').sum())}"
 
 
-def _draw_state(
-    axes: Axes, letters: np.ndarray, letter: str, left_of: np.ndarray, responders: int, name: str,
-    *, height: float, **shape: object,
-) -> None:  # fmt: skip
-    """Draw all cells of one state as one shape: neighbours as one box, mutated cells each for themselves."""
+def _cells(
+    letters: np.ndarray, letter: str, left_of: np.ndarray, responders: int, height: float
+) -> list[tuple[float, float, float, float]]:
+    """Return the cells of one state: neighbours as one box, mutated cells each for themselves."""
     margin, inset = (1 - height) / 2, 0.08 if letter == "m" else 0.0
-    corners = [
+    return [
         (left_of[first] + inset, row + margin, left_of[last - 1] + 1 - inset, row + 1 - margin)
         for row, states in enumerate(letters)
         for first, last in _stretches(states == letter, responders, apart=letter == "m")
     ]
-    if corners:
-        axes.add_patch(PathPatch(canvas.boxes(corners), gid=name, clip_on=False, **shape))
+
+
+def _shares(
+    letters: np.ndarray, letter: str, left_of: np.ndarray, responders: int, height: float, together: int
+) -> list[tuple[float, float, float, float]]:
+    """Return boxes for so many patients together, as high as the share of one state among them.
+
+    Mutated ones stand on the floor of the row and those not covered hang from above, so that neither hides the
+    other; that somebody is covered and not mutated is a line, however many they are.
+    """
+    n, margin = letters.shape[1], (1 - height) / 2
+    edges = np.unique([*range(0, responders, together), *range(responders, n, together)])
+    sizes = np.diff([*edges, n])
+    boxes = []
+    for row, states in enumerate(letters):
+        share = np.add.reduceat(states == letter, edges, dtype=float) / sizes
+        share = np.where(share > 0, 1.0, 0.0) if letter == "." else share
+        starts = np.flatnonzero((np.diff(share, prepend=-1.0) != 0) | (edges == responders))
+        for first, last in zip(starts, [*starts[1:], len(edges)], strict=True):
+            tall = height * share[first]
+            if tall > 0:
+                top = row + margin if letter == "-" else row + 1 - margin - tall
+                boxes.append((left_of[edges[first]], top, left_of[[*edges, n][last] - 1] + 1, top + tall))
+    return boxes
 
 
 def _stretches(held: np.ndarray, responders: int, *, apart: bool) -> list[tuple[int, int]]:
@@ -311,7 +357,7 @@ def _response_strip(axes: Axes, responders: int, n: int, gap: float) -> None:
             write(axes, first, -0.25, f"{name}, {size}", dy=13, size=TEXT, align="left", bold=colour == INK)
 
 
-def _overview_legend(axes: Axes, rows: int, pixel: float) -> None:
+def _overview_legend(axes: Axes, rows: int, pixel: float, together: int) -> None:
     """Draw the three marks with their names below the cells; ``pixel`` is one pixel in patients."""
     marks = (("mutated", 0.84, canvas.token(ACCENT)), ("covered, not mutated", 0.26, canvas.token(FAINT)),
              ("not covered", 0.62, {"facecolor": "none", "edgecolor": NEUTRAL, "hatch": "////",
@@ -321,3 +367,6 @@ def _overview_legend(axes: Axes, rows: int, pixel: float) -> None:
         box = canvas.boxes([(x, y - height / 2, x + wide, y + height / 2)])
         axes.add_patch(PathPatch(box, clip_on=False, **shape))
         write(axes, x + wide, y, name, dx=6, colour=MUTED, align="left")
+    if together > 1:
+        said = f"height: share of {together} patients drawn as one"
+        write(axes, 3 * 200 * pixel, rows + 1.2, said, colour=MUTED, align="left")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from trastuz_ml.report.plain import plain
+from trastuz_ml.schema import FATES
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.wording import count
 
@@ -18,14 +19,18 @@ _LEFT_OUT: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "with a response",
         (
-            ("response-missing", "no response recorded"),
-            ("response-not-declared", "response neither positive nor negative"),
+            ("response-missing", "without a recorded response"),
+            ("response-not-declared", "with a response that is neither positive nor negative"),
         ),
     ),
 )
-_NOT_KEPT = (
-    "The run keeps how many rows of calls were read and how many were kept; of the rest it keeps the reasons "
-    "that findings count. `trastuz-ml check` gives the fate of every row."
+# What rows of calls are once those of these fates are out, in the order in which they are taken out.
+_TAKEN_OUT: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("that can be a call", ("no-alternative", "spanning-deletion", "symbolic-allele", "not-annotated")),
+    ("carried, not inherited", ("not-carried", "germline")),
+    ("let through by the filters", ("filter", "low-depth", "few-alt-reads", "low-vaf", "common-in-population")),
+    ("of the patients analysed", ("not-on-roster", "filtered-out", "not-sequenced", "no-response")),
+    ("distinct calls kept", ("duplicate",)),
 )
 
 
@@ -35,7 +40,7 @@ def flow_content(run: Run, *, sequenced: bool) -> dict[str, Any]:
     Parameters
     ----------
     run : Run
-        A finished run. Its sources are those of the calls, in the order read, and last the roster.
+        A finished run. The last of its sources is the roster; its ``row_fates`` count each row of calls once.
     sequenced : bool
         Whether the experiment names calls.
 
@@ -49,11 +54,9 @@ def flow_content(run: Run, *, sequenced: bool) -> dict[str, Any]:
     sources = list(run.provenance.get("sources") or ())
     analysed = int(run.patients["response"].notna().sum())
     patients, missing = _patients(run.findings, sources, analysed, sequenced=sequenced)
-    calls = _calls(run, sources[:-1]) if sequenced and len(sources) > 1 else []
-    if sequenced and len(sources) < 2:
-        missing.append("The run does not know how many rows of calls were read.")
-    if [step for step in calls if step["out"]]:
-        missing.append(_NOT_KEPT)
+    calls = _calls(run) if sequenced and len(run.row_fates) else []
+    if sequenced and not calls:
+        missing.append("The run does not know what became of the rows of calls.")
     content = {"patients": patients, "calls": calls, "missing": missing}
     return plain({**content, "sentence": _sentence(patients)})  # type: ignore[no-any-return]
 
@@ -82,19 +85,16 @@ def _patients(
     return [*steps, _step("analysed", analysed, rest)], []
 
 
-def _calls(run: Run, sources: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    if any(source.get("rows_in") is None or source.get("rows_kept") is None for source in sources):
-        return []
-    rows, kept = (sum(int(source[name]) for source in sources) for name in ("rows_in", "rows_kept"))
-    repeated = int(run.findings.loc[run.findings["code"] == "duplicate-call", "count"].sum())
-    repeated = min(repeated, rows - kept)
-    others = rows - kept - repeated
-    steps = [_step("rows of calls read", rows)]
-    if others:
-        out = [{"why": "by filters, or of patients who are not analysed", "count": others}]
-        steps.append(_step("of the patients analysed", kept + repeated, out))
-    out = [{"why": "the same call given again", "count": repeated}] if repeated else []
-    steps.append(_step("distinct calls kept", kept, out))
+def _calls(run: Run) -> list[dict[str, Any]]:
+    """Return the flow of calls: every row that was read is kept, or is counted once under why it is not."""
+    fates = dict(zip(run.row_fates["fate"].astype(str), run.row_fates["rows"].astype(int), strict=True))
+    left = sum(fates.values())
+    steps = [_step("rows of calls read", left)]
+    for text, codes in _TAKEN_OUT:
+        out = [{"why": FATES[code], "count": fates[code]} for code in codes if fates.get(code)]
+        left -= sum(part["count"] for part in out)
+        if out or text == _TAKEN_OUT[-1][0]:
+            steps.append(_step(text, left, out))
     mutated = int(run.matrix.values.nnz)
     steps.append(_step(f"mutated genes over all patients; {count(len(run.matrix.genes), 'feature')}", mutated))
     return steps

@@ -14,7 +14,7 @@ from trastuz_ml.report.dots import pixels
 from trastuz_ml.report.held_back import shown
 
 _WIDE, _BOX, _TALL, _STEP = 400.0, 180.0, 50.0, 84.0
-_WRAP, _SIDE_WRAP = 28, 31
+_WRAP, _SIDE_WRAP, _LINE = 28, 31, 13.0
 
 
 def flow_diagram(steps: Sequence[Mapping[str, Any]], title: str, *, key: str = "flow") -> str:
@@ -29,16 +29,19 @@ def flow_diagram(steps: Sequence[Mapping[str, Any]], title: str, *, key: str = "
     key : str
         Prefix of the ids in the SVG.
     """
-    axes = pixels(_WIDE, _STEP * (len(steps) - 1) + _TALL + 12, left=6, right=6, top=6, bottom=6)
-    up = axes.get_ylim()[1]
+    # Many reasons beside an arrow make it longer, so that they do not run into those of the next.
+    sides = [_lines(step["out"]) for step in steps]
+    gaps = [max(_STEP, _LINE * (len(lines) + 1)) - _TALL for lines in sides]
+    axes = pixels(_WIDE, sum(gaps[1:]) + _TALL * len(steps) + 12, left=6, right=6, top=6, bottom=6)
+    top = axes.get_ylim()[1] + gaps[0] + _TALL
     for place, step in enumerate(steps):
-        top = up - _STEP * place
+        top -= gaps[place] + _TALL
         if place:
             axes.annotate(
-                "", (_BOX / 2, top), (_BOX / 2, top + _STEP - _TALL),
+                "", (_BOX / 2, top), (_BOX / 2, top + gaps[place]),
                 arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
             )  # fmt: skip
-            _side(axes, step["out"], top + (_STEP - _TALL) / 2)
+            _side(axes, sides[place], top + gaps[place] / 2)
         box = canvas.boxes([(0, top - _TALL, _BOX, top)])
         edge = ACCENT if place == len(steps) - 1 else MUTED
         axes.add_patch(PathPatch(box, facecolor="none", edgecolor=edge, linewidth=1.2, clip_on=False))
@@ -54,11 +57,15 @@ def flow_diagram(steps: Sequence[Mapping[str, Any]], title: str, *, key: str = "
     return svg(axes, key=key, title=title, alternative=f"{said}.")
 
 
-def _side(axes: Any, out: Sequence[Mapping[str, Any]], y: float) -> None:
+def _lines(out: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what left, and why, in lines that fit beside an arrow."""
+    return [line for part in out for line in textwrap.wrap(f"{shown(part['count'])} {part['why']}", _SIDE_WRAP)]
+
+
+def _side(axes: Any, lines: Sequence[str], y: float) -> None:
     """Write what left beside the arrow."""
-    lines = [line for part in out for line in textwrap.wrap(f"{shown(part['count'])} {part['why']}", _SIDE_WRAP)]
     if not lines:
         return
     axes.plot([_BOX / 2 + 4, _BOX + 14], [y, y], color=FAINT, lw=1.2, clip_on=False)
     for row, line in enumerate(lines):
-        write(axes, _BOX + 20, y + 6.5 * (len(lines) - 1) - 13 * row, line, align="left", colour=MUTED)
+        write(axes, _BOX + 20, y + _LINE * (len(lines) - 1) / 2 - _LINE * row, line, align="left", colour=MUTED)

@@ -16,6 +16,8 @@ from trastuz_ml.schema import GENE
 from trastuz_ml.store.run_folder import Run
 
 FEATURES_SHOWN, OTHERS_SHOWN, DEPENDENCES_SHOWN = 12, 6, 6
+# Of more patients than this the dots of some are shown: a figure has no room for more that can be told apart.
+DOTS_SHOWN = 1_000
 _HIGHEST, _LOWEST = "highest prediction", "lowest prediction"
 
 
@@ -25,8 +27,9 @@ def patients_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``model`` (the one that is shown, empty for none), ``why`` it, ``scale``, ``response`` (a number a patient,
-        in the order of pseudonyms), ``features`` (genes, then others: ``feature``, ``block``, ``levels``, of which
+        ``model`` (the one that is shown, empty for none), ``why`` it, and of how many patients where there are
+        more than :data:`DOTS_SHOWN`; ``scale``, ``response`` (a number a patient, in the order of pseudonyms),
+        ``features`` (genes, then others: ``feature``, ``block``, ``levels``, of which
         the value is the place, empty for a number and for a gene, and ``values`` and ``contributions`` in the
         same order), ``gaps`` (what a gene that was not covered contributes, empty where
         all were), ``dependence`` (which of them are drawn against their value) and
@@ -44,9 +47,13 @@ def patients_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
             "model": "", "why": why, "scale": "", "response": [], "features": [], "gaps": "", "dependence": [],
             "waterfalls": [],
         }  # fmt: skip
-    levels = levels_shown(run, hidden)
+    levels, by_feature = levels_shown(run, hidden), rows.groupby("feature", sort=False, observed=True)
     answered = run.patients.dropna(subset=["response"])
-    ids = sorted(map(str, answered["patient"]), key=hidden.of)
+    everybody = sorted(map(str, answered["patient"]), key=hidden.of)
+    # Pseudonyms say nothing of a patient, so that any stretch of their order is a sample.
+    ids = everybody[:DOTS_SHOWN]
+    if len(ids) < len(everybody):
+        why += f"; dots of {len(ids):,} of {len(everybody):,} patients, drawn at random"
     response = dict(zip(map(str, answered["patient"]), answered["response"].astype(int), strict=True))
     watched = [str(gene) for gene in run.watched["gene"] if gene in genes]
     leading = [name for name in features_shown(table, ()) if name in features and name not in watched]
@@ -55,7 +62,7 @@ def patients_content(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
         "why": why,
         "scale": str(table["scale"].iloc[0]),
         "response": [response[patient] for patient in ids],
-        "features": [_feature(rows[rows["feature"] == name], ids, levels) for name in features],
+        "features": [_feature(by_feature.get_group(name), ids, levels) for name in features],
         "gaps": NOT_COVERED if rows.loc[rows["feature"].isin(genes), "value"].isna().any() else "",
         "dependence": [*watched, *leading][:DEPENDENCES_SHOWN],
         "waterfalls": _waterfalls(run, rows, model, response, hidden, levels),

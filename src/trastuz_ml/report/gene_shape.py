@@ -228,6 +228,66 @@ class Falls(Checked):
     left: int
 
 
+class Slope(Checked):
+    """What a gene or a number adds to the log-odds: slope * (value - center), nothing where it is not known."""
+
+    slope: float
+    center: float
+
+
+class Levels(Checked):
+    """What each level of a category adds to the log-odds."""
+
+    levels: list[float]
+
+
+class BenchModel(Checked):
+    """A linear model; it does not use a feature whose part is missing."""
+
+    model: str
+    intercept: float
+    parts: list[Slope | Levels | None]
+    others: int
+
+
+class BenchFeature(Checked):
+    """A feature that can be changed; levels of a number are those of an ordered covariate, from 0."""
+
+    feature: str
+    block: str
+    kind: Literal["gene", "number", "category"]
+    levels: list[str]
+    watched: bool
+    carried: float | int
+
+
+class BenchPatient(Checked):
+    """A patient's values, and what the features that are not listed add, a number a model."""
+
+    patient: str
+    response: int
+    values: list[float | int | None]
+    rest: list[float]
+
+
+class Nobody(Checked):
+    """A patient who was made up: no gene mutated, median numbers, the most frequent levels."""
+
+    values: list[float | int | None]
+    rest: list[float]
+
+
+class Bench(Checked):
+    """What the linear models, fitted on everybody, are computed from; or ``why`` there is none."""
+
+    models: list[BenchModel]
+    features: list[BenchFeature]
+    patients: list[BenchPatient]
+    nobody: Nobody
+    left: int
+    why: str
+
+
 class Patients(Checked):
     """Patient by patient."""
 

@@ -16,6 +16,7 @@ from trastuz_ml.store.run_folder import Run
 
 # A table of more patients than this is not read; all of them are in its data.
 MOST_PEOPLE = 1000
+SCRIPTS = ("contents.js", "tables.js", "patients.js", "oncoplot.js", "bench.js")
 __all__ = ["compare", "figures_of", "render"]
 
 
@@ -61,6 +62,23 @@ def render(content: Mapping[str, Any]) -> str:
         for section in content["runs"]
     ]
     return page_of(
-        "report.html.j2", content=content, drawn=drawn, csv=csv, held=HELD, held_said=HELD_SENTENCE,
-        most_people=MOST_PEOPLE,
+        "report.html.j2", scripts=SCRIPTS, content=content, drawn=drawn, csv=csv, held=HELD,
+        held_said=HELD_SENTENCE, most_people=MOST_PEOPLE, read=[_read(section) for section in content["runs"]],
     )  # fmt: skip
+
+
+def _read(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the script of the page reads of a run: what it draws anew when somebody picks or toggles.
+
+    The patients of the overview are columns here, which takes half the room where they are thousands.
+    """
+    overview = section["overview"]
+    columns = {
+        name: [patient[name] for patient in overview["patients"]]
+        for name in ("patient", "response", "burden", "score")
+    }
+    return {
+        "waterfalls": section["patients"]["waterfalls"],
+        "overview": {"patients": columns, "genes": overview["genes"], "orders": overview["orders"]},
+        "bench": section["bench"],
+    }

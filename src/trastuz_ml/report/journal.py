@@ -65,10 +65,31 @@ def write_figure(
     if out.suffix.lower() not in ENDINGS:
         raise ConfigurationError(f"{out}: expected a name ending in {', '.join(ENDINGS)}, found '{out.suffix}'.")
     section = content_of([run], names)["runs"][0]
-    points = width * _POINTS_PER_MM
-    drawers = drawers_of(section, "figure", wide=points * SMALL / SMALLEST_TYPE)
-    figure, said = _sheet(_drawer(name, drawers, run.name), points, name)
-    written = _written(figure, out.suffix.lower(), f"{name} of {run.name}", said)
+    drawers = drawers_of(section, "figure", wide=width * _POINTS_PER_MM * SMALL / SMALLEST_TYPE)
+    return write_sheet(_drawer(name, drawers, run.name), out, name=name, run=run.name, width=width)
+
+
+def write_sheet(draw: Drawer, out: Path, *, name: str, run: str, width: float = WIDTHS[1]) -> Path:
+    """Write what draws a figure as one sheet, all its panels on it; what is there is replaced.
+
+    Parameters
+    ----------
+    draw : callable
+        One of :func:`trastuz_ml.report.panels.drawers_of` that has something to show.
+    out : Path
+        The file, with one of :data:`ENDINGS`.
+    name, run : str
+        Name of the figure and of the run, for its title.
+    width : float
+        In millimetres.
+
+    Raises
+    ------
+    ConfigurationError
+        If type would be smaller than 6 pt at this width.
+    """
+    figure, said = _sheet(draw, width * _POINTS_PER_MM, name)
+    written = _written(figure, out.suffix.lower(), f"{name} of {run}", said)
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as partial:
         partial.write_bytes(written)

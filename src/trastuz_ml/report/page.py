@@ -1,10 +1,11 @@
-"""From a template to a page that needs nothing else: styles inside and allowed by their hash, names escaped."""
+"""From a template to a page that needs nothing else: style and script inside, allowed by hash, names escaped."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ Drawer = Callable[[], list[Panel]]
 # What stands in an address as it is.
 _SAFE = ",.:;()/=*!|@$'~-_+"
 _TEMPLATES = Path(__file__).parent / "templates"
+_STYLES = ("report.css", "bench.css")
 
 
 def panel(title: str, caption: str, svg: str) -> Panel:
@@ -31,20 +33,35 @@ def panel(title: str, caption: str, svg: str) -> Panel:
     return {"title": title, "caption": caption, "svg": svg}
 
 
-def page_of(template: str, **parts: Any) -> str:
-    """Render a template with its parts, the style sheet and the policy that allows this style sheet alone.
+def page_of(template: str, *, scripts: Sequence[str] = (), **parts: Any) -> str:
+    """Render a template with its parts, the style sheet, its script and the policy that allows these two alone.
 
     Parameters
     ----------
     template : str
-        Name of the template; it gets ``style`` and ``policy`` beside the parts.
+        Name of the template; it gets ``style``, ``script`` (empty for none) and ``policy`` beside the parts.
+    scripts : sequence of str
+        Names of the files under ``templates/script`` that the page's script is made of, in their order.
     **parts
         What the template says. All of it is escaped, apart from figures that the template declares safe.
     """
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").strip()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return _environment().get_template(template).render(**parts, style=style, policy=policy)
+    style = "\n".join(_text(name) for name in _STYLES)
+    script = "\n".join(_text(f"script/{name}") for name in scripts)
+    policy = [
+        "default-src 'none'", f"style-src '{_digest(style)}'", "base-uri 'none'", "form-action 'none'",
+        *([f"script-src '{_digest(script)}'"] if script else []),
+    ]  # fmt: skip
+    page = _environment().get_template(template)
+    return page.render(**parts, style=style, script=script, policy="; ".join(policy))
+
+
+def _text(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+def _digest(text: str) -> str:
+    """Return the hash by which a policy allows an element that holds this text and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def write_page(page: str, out: Path, *, force: bool) -> Path:
@@ -70,7 +87,7 @@ def _environment() -> Environment:
     environment.filters.update(
         number=held_back.number, span=held_back.span, p_value=held_back.p_value, shown=held_back.shown,
         some=wording.some, count=wording.count, share=wording.share, yaml=_yaml, unbroken=_unbroken,
-        percent=_percent, file=file_name, state=_state,
+        percent=_percent, file=file_name, state=_state, value=_value,
     )  # fmt: skip
     return environment
 
@@ -93,6 +110,13 @@ def _percent(share: float | str | None) -> str:
     return f"{100 * float(share):.0f}\u00a0%"
 
 
+def _value(value: float | str | None) -> str:
+    """Write a number as the script reads it, whatever its words are; nothing where it is missing or held back."""
+    if value is None or value == held_back.HELD or math.isnan(float(value)):
+        return ""
+    return f"{float(value):.6g}".replace("inf", "Infinity")
+
+
 def _state(value: float | None, feature: Mapping[str, Any]) -> str:
     """Return what a value of a feature is called: a gene that is not covered never reads as not mutated."""
     if feature["block"] == GENE:
@@ -100,7 +124,9 @@ def _state(value: float | None, feature: Mapping[str, Any]) -> str:
     if value is None:
         return "unknown"
     levels = feature["levels"]
-    return str(levels[int(value)]) if 0 <= value < len(levels) else wording.number(value)
+    if float(value).is_integer() and 0 <= value < len(levels):
+        return str(levels[int(value)])
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _unbroken(text: str) -> str:

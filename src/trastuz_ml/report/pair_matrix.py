@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from trastuz_ml.learn.comparisons import difference, with_holm
-from trastuz_ml.learn.out_of_fold import in_pairs
+from trastuz_ml.learn.comparisons import folded_difference, with_holm
+from trastuz_ml.learn.out_of_fold import folded, in_pairs
 from trastuz_ml.report.plain import plain
 
 # Of more models than this a matrix is not read.
@@ -34,14 +34,14 @@ def matrix_content(out_of_fold: pd.DataFrame) -> dict[str, Any]:
     -----
     Nadeau and Bengio (2003) on the same folds; Holm (1979).
     """
-    models = list(dict.fromkeys(out_of_fold["model"]))[:MODELS_SHOWN]
+    models = [str(model) for model in out_of_fold["model"].unique()][:MODELS_SHOWN]
     if in_pairs(out_of_fold) or len(models) < 2:
         refused = "With left-out pairs, no test of two models held its level." if len(models) > 1 else ""
         return {"models": [], "pairs": 0, "rows": [], "refused": refused}
     known = out_of_fold[out_of_fold["model"].isin(models)].dropna(subset=["probability"])
-    by_model = {str(model): rows for model, rows in known.groupby("model", sort=False)}
+    by_model = {str(model): folded(rows) for model, rows in known.groupby("model", sort=False)}
     found = [
-        {"model": one, "rival": two, **difference(by_model[one], by_model[two])}
+        {"model": one, "rival": two, **folded_difference(by_model[one], by_model[two])}
         for one, two in combinations([model for model in models if model in by_model], 2)
     ]
     cells: dict[tuple[str, str], dict[str, Any]] = {}

@@ -35,12 +35,11 @@ def patient_rows(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
     members = run.patients.dropna(subset=["response"])
     ids = [str(patient) for patient in members["patient"]]
     mean, low, high = _probabilities(run, ids)
-    influence = run.influence.assign(patient=run.influence["patient"].astype(str)).set_index("patient")
-    changes = influence["chosen_change"].reindex(ids).astype(float).to_numpy()
+    changes = _changes(run, ids)
     columns = {
         name: members[name].to_list() if name in members else [None] * len(ids) for name in ("assay", "burden")
     }
-    order = sorted(range(len(ids)), key=lambda i: (-_first(mean[i]), hidden.of(ids[i])))
+    order = _order(ids, mean, hidden)
     rows = [
         {
             "patient": hidden.of(ids[i]),
@@ -61,6 +60,23 @@ def patient_rows(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
             "waterfalls": waterfalls(run, hidden, wanted),
         }
     )
+
+
+def patients_kept(run: Run, hidden: Pseudonyms) -> list[str]:
+    """Return the patients whom a page shows in full, under their real identifiers, in the order of the rows."""
+    ids = [str(patient) for patient in run.patients.dropna(subset=["response"])["patient"]]
+    order = _order(ids, _probabilities(run, ids)[0], hidden)
+    return _wanted([ids[i] for i in order], _changes(run, ids)[order])
+
+
+def _order(ids: list[str], mean: Any, hidden: Pseudonyms) -> list[int]:
+    return sorted(range(len(ids)), key=lambda i: (-_first(mean[i]), hidden.of(ids[i])))
+
+
+def _changes(run: Run, ids: list[str]) -> Any:
+    """Return what leaving each patient out changes, shape (n_patients,); missing where it is not known."""
+    influence = run.influence.assign(patient=run.influence["patient"].astype(str)).set_index("patient")
+    return influence["chosen_change"].reindex(ids).astype(float).to_numpy()
 
 
 def _first(values: list[float]) -> float:

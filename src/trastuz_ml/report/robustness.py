@@ -91,9 +91,13 @@ def influence_content(table: pd.DataFrame, hidden: Pseudonyms) -> dict[str, Any]
         ``rows``, at most :data:`PATIENTS_SHOWN`, ``patients`` (how many there are) and ``notes``: the distinct
         reasons why nothing is said of a refitted model.
     """
+    # Most texts are the same, and rewriting one asks for every patient.
+    said = {
+        text: hidden.rewrite(text) or (WITHHELD if text else "") for text in table["status"].astype(str).unique()
+    }
     shown = table.assign(
         patient=[hidden.of(str(patient)) for patient in table["patient"]],
-        status=[hidden.rewrite(text) or (WITHHELD if text else "") for text in table["status"].astype(str)],
+        status=table["status"].astype(str).map(said),
         size=table["chosen_change"].abs().fillna(-1.0).round(9),
     )
     ordered = shown.sort_values(["size", "patient"], ascending=[False, True]).drop(columns="size")

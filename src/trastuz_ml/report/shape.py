@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import TypedDict
 
 from trastuz_ml.report.gene_shape import (
+    Bench,
     Checked,
     Genes,
     Held,
@@ -332,6 +333,7 @@ class Section(Checked):
     genes: Genes
     overview: Overview
     patients: Patients
+    bench: Bench
     limits: list[str]
     checklist: list[Item]
     provenance: Provenance
@@ -349,7 +351,7 @@ class Pair(Checked):
 class Content(Checked):
     """All that a report says. A number that is held back is ``*``; one that is endless ``inf`` or ``-inf``."""
 
-    format: Literal[4]
+    format: Literal[5]
     title: str
     simulated: bool
     shared: bool

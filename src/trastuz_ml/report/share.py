@@ -7,6 +7,7 @@ from typing import Any
 
 from trastuz_ml.errors import EvidenceError
 from trastuz_ml.report.baseline_shared import without_small_levels
+from trastuz_ml.report.bench import empty_bench
 from trastuz_ml.report.held_back import HELD, SMALL
 from trastuz_ml.report.privacy import WITHHELD
 
@@ -16,16 +17,21 @@ _RATIOS = (
     "carriers_responding", "odds_ratio", "low", "high", "p", "q", "adjusted_odds_ratio", "adjusted_low",
     "adjusted_high", "adjusted_p", "adjusted_q",
 )  # fmt: skip
+NO_BENCH = (
+    "Left out: this page is meant to be sent, and the bench holds the values of patients and, as centres of its "
+    "models, the shares of carriers."
+)
 HELD_BACK_GENE = "Its numbers are held back: they would tell of fewer than five patients."
 
 
 def shared_section(section: Content, names: Iterable[str]) -> Content:
     """Return a run's content without patients and without small counts.
 
-    Left out: patients, waterfalls, influence, dots of single patients, columns of the oncoplot. Held back: counts
-    under :data:`~trastuz_ml.report.held_back.SMALL`, and what would let them be computed back - odds ratios and p
-    of a gene with such a cell, the level next in size where one level alone is small, the share of a group of
-    which so few responded.
+    Left out: patients, waterfalls, the bench with its coefficients (their centres are shares of carriers),
+    influence, dots of single patients, columns of the oncoplot. Held back: counts under
+    :data:`~trastuz_ml.report.held_back.SMALL`, and what would let them be computed back - odds ratios and p of a
+    gene with such a cell, the level next in size where one level alone is small, the share of a group of which so
+    few responded.
 
     Parameters
     ----------
@@ -64,6 +70,7 @@ def shared_section(section: Content, names: Iterable[str]) -> Content:
         "flow": flow,
         "baseline": without_small_levels(section["baseline"]),
         "patients": {**section["patients"], "rows": [], "waterfalls": _no_waterfalls(facts["patients"])},
+        "bench": empty_bench(facts["patients"], NO_BENCH),
         "provenance": _provenance(section["provenance"], section["flow"]),
     }
     return _without(shared, frozenset(names))  # type: ignore[no-any-return]
@@ -240,8 +247,12 @@ def _finding(row: Content) -> Content:
 
 def _flow(flow: Content) -> Content:
     """Return both flows; where so few left at a step, only its ends, or only how many were analysed."""
-    patients, calls = _few_left(flow["patients"]), flow["calls"]
-    missing = [] if patients == flow["patients"] else ["Steps at which fewer than five left are taken together."]
+    patients = _few_left(flow["patients"])
+    # The last step counts mutated genes, not rows. Rows by the fate of their patients tell that there are such.
+    rows, mutated = flow["calls"][:-1], flow["calls"][-1:]
+    calls = [*(_few_left(rows) if patients == flow["patients"] else _ends(rows)), *mutated]
+    whole = (patients, calls) == (flow["patients"], flow["calls"])
+    missing = [] if whole else ["Steps at which fewer than five left are taken together."]
     sentence = flow["sentence"] if patients == flow["patients"] else ""
     return {
         **flow,
@@ -254,7 +265,12 @@ def _flow(flow: Content) -> Content:
 
 def _few_left(steps: list[Content]) -> list[Content]:
     out = [part for step in steps for part in step["out"]]
-    if not any(is_small(part["count"]) for part in out):
+    return _ends(steps) if any(is_small(part["count"]) for part in out) else steps
+
+
+def _ends(steps: list[Content]) -> list[Content]:
+    """Return where a flow began and where it ended, or only its end where so few left in between."""
+    if len(steps) < 2 or steps[0]["count"] == steps[-1]["count"]:
         return steps
     left = steps[0]["count"] - steps[-1]["count"]
     if is_small(left):

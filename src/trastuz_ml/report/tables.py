@@ -80,6 +80,7 @@ def tables_of(section: Section) -> dict[str, Rows]:
         "contributions": _contributions(genes["patients"]),
         "patients": _patients(section["patients"]),
         "waterfalls": _waterfalls(section["patients"]["waterfalls"]),
+        "coefficients": _coefficients(section["bench"]),
         "influence": section["influence"]["rows"],
         "tripod": section["checklist"],
     }  # fmt: skip
@@ -190,6 +191,29 @@ def _waterfalls(falls: Section) -> Rows:
         for feature, value, part in [("base", None, one["base"]), *steps, ("all others", None, one["rest"])]:
             rows.append({"patient": one["patient"], "feature": feature, "value": value, "contribution": part})
     return rows
+
+
+def _coefficients(bench: Section) -> Rows:
+    """Return what the bench adds up: of a level, what it adds; of all else, slope and centre."""
+    rows: Rows = []
+    for model in bench["models"]:
+        said = {"model": model["model"]}
+        rows.append(said | _row("", "intercept", added=model["intercept"]))
+        for feature, part in zip(bench["features"], model["parts"], strict=True):
+            about = feature["feature"], feature["block"]
+            if part and "levels" in part:
+                pairs = zip(feature["levels"], part["levels"], strict=True)
+                rows += [said | _row(*about, level=level, added=added) for level, added in pairs]
+            elif part:
+                rows.append(said | _row(*about, **part))
+    return rows
+
+
+def _row(
+    feature: str, block: str, *, level: str = "", slope: float | None = None, center: float | None = None,
+    added: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    return {"feature": feature, "block": block, "level": level, "slope": slope, "center": center, "added": added}
 
 
 def as_text(rows: Rows, *, delimiter: str = ",") -> str:

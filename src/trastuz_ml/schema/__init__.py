@@ -25,6 +25,7 @@ from trastuz_ml.schema.predictions import NOT_SEARCHED, PREDICTIONS
 from trastuz_ml.schema.runs import (
     CHANCE,
     CHOICES,
+    COEFFICIENTS,
     COMPARISONS,
     DECISIONS,
     INFLUENCE,
@@ -33,6 +34,7 @@ from trastuz_ml.schema.runs import (
     OPTIMISM,
     OUT_OF_FOLD,
     PERMUTED,
+    ROW_FATES,
     SCORES,
     STRATUM_SCORES,
 )
@@ -65,6 +67,7 @@ __all__ = [
     "CALL_KEY",
     "CHANCE",
     "CHOICES",
+    "COEFFICIENTS",
     "COMPARISONS",
     "CONTRIBUTIONS",
     "COVARIATE",
@@ -91,6 +94,7 @@ __all__ = [
     "PERMUTED",
     "PREDICTIONS",
     "ROWS",
+    "ROW_FATES",
     "SCORES",
     "SET_CONTRIBUTIONS",
     "SILENCED",

@@ -1,8 +1,14 @@
-"""Tables of a run: predictions of left-out patients, scores, and what chance does."""
+"""Tables of a run: rows of calls, predictions of left-out patients, scores, coefficients, and what chance does."""
 
 from __future__ import annotations
 
 from trastuz_ml.schema.table import Table, table
+
+ROW_FATES: Table = table(
+    "what became of the rows of calls",
+    ("fate", "text", "'kept', or the rule that took the rows out: see FATES"),
+    ("rows", "integer", "rows over all files and patients"),
+)
 
 OUT_OF_FOLD: Table = table(
     "out-of-fold table",
@@ -149,4 +155,19 @@ INFLUENCE: Table = table(
     ("leading_lost", "text", "those that no longer lead"),
     ("leading_moved", "text", "leading features whose rank changed, with both ranks"),
     ("status", "text", "empty, or why nothing can be said of the refitted model"),
+)
+
+# Log-odds of response are the intercept plus, over the other rows of a model, coefficient * (x - center) / scale.
+# Of a category, x is 1 in the row of the patient's level and 0 in the others. What is not known adds nothing: a
+# gene that was not covered, a missing number, a level that has no row.
+COEFFICIENTS: Table = table(
+    "coefficients of the linear models",
+    ("model", "text", "catalogue name of the model, fitted on everybody"),
+    ("feature", "text", "name of the feature, empty for the intercept"),
+    ("block", "text", "gene, covariate, burden or assay; intercept"),
+    ("kind", "text", "gene, number or category; intercept"),
+    ("level", "text", "level of the category that the row is about, empty for all else"),
+    ("coefficient", "number", "log-odds per scale; of the intercept, log-odds"),
+    ("center", "number", "mean over the patients with a value; missing for the intercept"),
+    ("scale", "number", "what is divided by: 1 for genes and levels; missing for the intercept"),
 )

@@ -20,7 +20,7 @@ from trastuz_ml.errors import InputError
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.files import require_free
 
-FORMAT = 3
+FORMAT = 4
 # Settings that say where things are, not what was done.
 _WHERE = frozenset({"data", "tracking"})
 _TABLES: dict[str, schema.Table] = {
@@ -45,6 +45,8 @@ _TABLES: dict[str, schema.Table] = {
     "agreement": schema.AGREEMENT,
     "silenced": schema.SILENCED,
     "genes_by_chance": schema.GENES_BY_CHANCE,
+    "coefficients": schema.COEFFICIENTS,
+    "row_fates": schema.ROW_FATES,
 }
 
 
@@ -74,6 +76,12 @@ gene_contributions, associations : pandas.DataFrame
     permuted, chance, stratum_scores, decisions, learning_curve, optimism, influence, set_contributions, \
 agreement, silenced, genes_by_chance : pandas.DataFrame
         The same; without rows where the experiment did not ask for them, or the patients do not allow them.
+    coefficients : pandas.DataFrame
+        :data:`trastuz_ml.schema.COEFFICIENTS`: the linear models fitted on everybody, all that is needed to
+        compute what they say (:func:`trastuz_ml.learn.coefficients.probability_of`).
+    row_fates : pandas.DataFrame
+        :data:`trastuz_ml.schema.ROW_FATES`: what became of the rows of calls, each row counted once; without rows
+        where the experiment has no calls.
     plan : mapping
         The split plan as :meth:`trastuz_ml.learn.folds.SplitPlan.as_json` gives it, with real identifiers: for
         another experiment to be validated on the same folds.
@@ -112,6 +120,8 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
     agreement: pd.DataFrame = field(default_factory=partial(schema.empty, schema.AGREEMENT))
     silenced: pd.DataFrame = field(default_factory=partial(schema.empty, schema.SILENCED))
     genes_by_chance: pd.DataFrame = field(default_factory=partial(schema.empty, schema.GENES_BY_CHANCE))
+    coefficients: pd.DataFrame = field(default_factory=partial(schema.empty, schema.COEFFICIENTS))
+    row_fates: pd.DataFrame = field(default_factory=partial(schema.empty, schema.ROW_FATES))
     plan: Mapping[str, Any] = field(default_factory=dict)
     features: Sequence[Mapping[str, Any]] = ()
     inputs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"patient": pd.Series(dtype="str")}))
@@ -120,7 +130,7 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
     @property
     def models(self) -> list[str]:
         """Catalogue names of the models, in the order of the experiment; ``chosen`` first."""
-        return list(dict.fromkeys(self.out_of_fold["model"]))
+        return [str(model) for model in self.out_of_fold["model"].unique()]
 
     @property
     def fingerprint(self) -> str:
@@ -128,7 +138,7 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
 
         Where the data lie and where the run is tracked do not belong to it.
         """
-        asked = {key: value for key, value in self.configuration.items() if key not in _WHERE}
+        asked = asked_of(self.configuration)
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode())
         table = schema.conform(self.out_of_fold, schema.OUT_OF_FOLD)
         for name in table.columns:
@@ -226,6 +236,17 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
             if isinstance(error, InputError):
                 raise
             raise InputError(f"The run {path} is damaged: {error!r}. Train again.") from error
+
+
+def asked_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an experiment asks: its settings without those that say where things are.
+
+    Examples
+    --------
+    >>> asked_of({"name": "demo", "data": "/somewhere"})
+    {'name': 'demo'}
+    """
+    return {key: value for key, value in configuration.items() if key not in _WHERE}
 
 
 def replace_folder(partial: Path, folder: Path) -> None:

@@ -20,6 +20,9 @@ from trastuz_ml.stats.discrimination import auc
 from trastuz_ml.store.run_folder import Run
 from trastuz_ml.track.connection import without_password
 
+# Group of the metrics that a run is looked at for first. MLflow shows what stands before a slash as a heading, and
+# puts headings in the order of letters: a number comes before all models.
+KEY = "1. key figures"
 LONGEST_KEY = 250
 LONGEST_VALUE = 6000
 UNLISTED = "P-unlisted"
