@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -61,3 +63,12 @@ def test_write_table__refuses_other_endings_and_files_that_are_there(tmp_path):
         write_table(TABLE, tmp_path / "genes.csv")
     write_table(TABLE.head(1), tmp_path / "genes.csv", force=True)
     assert len(pd.read_csv(tmp_path / "genes.csv")) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of POSIX")
+def test_write_table__never_replaces_a_pipe(tmp_path):
+    pipe = tmp_path / "genes.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputExistsError, match="is a device or a pipe"):
+        write_table(TABLE, pipe, force=True)
+    assert pipe.is_fifo()

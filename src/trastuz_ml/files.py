@@ -55,8 +55,11 @@ def require_free(output: Path, *, force: bool) -> None:
     Raises
     ------
     OutputExistsError
-        If it exists and ``force`` is false.
+        If it exists and ``force`` is false, or it is neither a file nor a folder.
     """
+    # A complete file takes the place of what is there: of a device or a pipe nothing would be left.
+    if output.exists() and not (output.is_file() or output.is_dir()):
+        raise OutputExistsError(f"{output} is a device or a pipe, which is never replaced: give a file.")
     if output.exists() and not force:
         raise OutputExistsError(f"{output} is already there; give --force to replace it.")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -45,14 +46,55 @@ def test_compare__a_page_to_be_sent_names_no_pseudonym(trained, call, tmp_path):
     assert "P-" not in shared.read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def own_run(trained, tmp_path):
+    """A copy of the trained run, which a test may spoil."""
+    return shutil.copytree(trained.run, tmp_path / "runs" / "small")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("run.json", "json"), ("scores.tsv", "md"), ("new.md", "md"), ("tables", "tables"), (".", "tables")],
+)
+def test_compare__a_run_that_is_read_is_not_written_into(name, form, own_run, call, listing):
+    before = listing(own_run), (own_run / "run.json").read_bytes()
+    outcome = call("compare", own_run, "--out", own_run / name, "--format", form, "--force")
+    assert outcome.code == 1
+    assert "is read and stays as it is" in outcome.err
+    assert (listing(own_run), (own_run / "run.json").read_bytes()) == before
+
+
+def test_compare__a_run_that_is_named_by_its_model_is_not_written_into(trained, own_run, call, monkeypatch):
+    monkeypatch.chdir(own_run.parents[1])
+    outcome = call("compare", trained.model, "--out", own_run / "run.json", "--format", "json", "--force")
+    assert outcome.code == 1
+    assert "is read and stays as it is" in outcome.err
+
+
+def test_compare__an_experiment_file_that_is_read_is_not_replaced(tmp_path, call):
+    (tmp_path / "small.yaml").write_text("name: small\n")
+    outcome = call("compare", tmp_path / "small.yaml", "--out", tmp_path / "small.yaml", "--force")
+    assert outcome.code == 1
+    assert "is a file that is read" in outcome.err
+    assert (tmp_path / "small.yaml").read_text() == "name: small\n"
+
+
+def test_compare__the_page_of_a_run_may_be_written_anew(own_run, call):
+    (own_run / "report.html").write_text("old")
+    assert call("compare", own_run, "--out", own_run / "report.html", "--force").code == 0
+    assert "ANKRD44" in (own_run / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="the browser of this test is a shell script")
 def test_compare__a_pdf_stands_beside_the_page(trained, call, browser_that, tmp_path):
-    browser_that('for word; do case $word in --print-to-pdf=*) printf %%PDF > "${word#*=}"; esac; done')
+    browser_that(
+        'for word; do case $word in --print-to-pdf=*) printf "%%PDF-1 %%%%EOF" > "${word#*=}"; esac; done'
+    )
     page = tmp_path / "a report.html"
     told = call("compare", trained.run, "--out", page, "--pdf", "--share", "--json")
     assert told.code == 0, told.err
     assert json.loads(told.out)["pdf"] == str(tmp_path / "a report.pdf")
-    assert (tmp_path / "a report.pdf").read_bytes() == b"%PDF"
+    assert (tmp_path / "a report.pdf").read_bytes() == b"%PDF-1 %%EOF"
     assert {path.name for path in tmp_path.iterdir()} == {"browser", "a report.html", "a report.pdf"}
 
 

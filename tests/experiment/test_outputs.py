@@ -5,7 +5,7 @@ import os
 import pytest
 
 from trastuz_ml.errors import ConfigurationError, OutputExistsError
-from trastuz_ml.experiment.outputs import require_file, require_folder
+from trastuz_ml.experiment.outputs import require_file, require_folder, require_outside
 
 
 def test_file__that_can_be_made_is_let_through_and_not_made(tmp_path):
@@ -29,6 +29,32 @@ def test_file__that_is_read_is_never_replaced_under_any_name(tmp_path):
         (tmp_path / "x").mkdir(exist_ok=True)
         with pytest.raises(OutputExistsError, match="is a file that is read"):
             require_file(output, force=True, inputs=[read])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of POSIX")
+@pytest.mark.parametrize("force", [False, True])
+def test_file__that_is_a_pipe_is_never_replaced(force, tmp_path):
+    pipe, link = tmp_path / "pipe.csv", tmp_path / "link.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for output in (pipe, link):
+        with pytest.raises(OutputExistsError, match="is a device or a pipe, which is never replaced"):
+            require_file(output, force=force, endings=[".csv"])
+
+
+@pytest.mark.parametrize("name", ["run/run.json", "run/new/a.html", "run", ".", "link/run.json", "link"])
+def test_outside__nothing_is_written_in_or_around_what_is_read(name, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    with pytest.raises(OutputExistsError, match="is read and stays as it is"):
+        require_outside(tmp_path / name, read=[tmp_path / "run"], allowed=["report.html"])
+
+
+@pytest.mark.parametrize("name", ["run/report.html", "link/report.html", "run.json", "run2/run.json"])
+def test_outside__what_lies_elsewhere_or_is_allowed_is_let_through(name, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    require_outside(tmp_path / name, read=[tmp_path / "run"], allowed=["report.html"])
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.csv.gz"])

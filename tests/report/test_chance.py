@@ -11,14 +11,14 @@ from trastuz_ml.store.run_folder import Run
 
 def test_chance__without_permutations_that_is_said_with_the_setting() -> None:
     assert chance_sentences(schema.empty(schema.CHANCE)) == [NOT_PERMUTED]
-    assert "permutation: times:" in NOT_PERMUTED
+    assert "permutation: times" in NOT_PERMUTED
 
 
 def test_chance__the_headline_is_chosen_and_what_genes_add(rich: Run) -> None:
     whole, added = chance_sentences(rich.chance)
     assert whole.startswith("Chance: p = 0.050 for “chosen” (picked among 1 model, AUROC 0.71;")
     assert "(1 + b) / (1 + m) of 19 permutations" in whole
-    assert added.startswith("What genes add: p = 0.30 for “l2-logistic:both” (+0.02 over clinical-only;")
+    assert added.startswith("What genes add: p = 0.30 for “l2-logistic:both” (+0.020 over clinical-only on")
 
 
 def test_chance__of_genes_alone_still_says_that_the_responses_were_not_permuted(rich: Run) -> None:

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from trastuz_ml.report import figures
+from trastuz_ml.report.content import content_of
 from trastuz_ml.report.curves import calibration_groups, mean_roc
+from trastuz_ml.report.panels import drawers_of
 from trastuz_ml.store.run_folder import Run
 
 Draw = Callable[[Run], str]
@@ -145,6 +147,25 @@ def test_overview__no_gap_where_all_respond_alike() -> None:
 
 def test_figures__others_say_nothing_of_cells(large: Run) -> None:
     assert "data-cells" not in draw_forest(large) + draw_leading(large)
+
+
+def test_calibration__of_a_model_without_a_group_to_show_is_an_empty_panel_with_its_name(large: Run) -> None:
+    groups = calibration_groups(large.out_of_fold).query("model == 'chosen'")
+    drawn = figures.calibration(groups.assign(observed=np.nan, low=np.nan, high=np.nan))
+    assert "Calibration of chosen" in drawn
+    assert "none shown" in drawn
+
+
+def test_calibration__panels_leave_out_a_model_of_which_all_is_held_back(
+    large: Run, pseudonyms: Callable[[Run], dict[str, str]]
+) -> None:
+    section = content_of([large], pseudonyms(large))["runs"][0]
+    held = [
+        row | dict.fromkeys(("observed", "low", "high", "patients")) if row["model"] == "chosen" else row
+        for row in section["calibration"]
+    ]
+    panels = drawers_of({**section, "calibration": held}, "k")["calibration"]()
+    assert [one["title"] for one in panels] == [model for model in large.models if model != "chosen"]
 
 
 def test_forest__missing_interval_is_said(large: Run) -> None:

@@ -76,6 +76,16 @@ def test_figure__too_narrow_says_how_wide_it_must_be(draw):
         draw("flow", "f.svg", width=40)
 
 
+@pytest.mark.parametrize("name", ["forest", "overview"])
+def test_figure__names_that_leave_no_room_say_how_wide_it_must_be(draw, name):
+    with pytest.raises(ConfigurationError, match=r"give --width \d+ or more") as refused:
+        draw(name, "f.svg", width=40)
+    needed = int(re.search(r"--width (\d+)", str(refused.value))[1])
+    assert draw(name, "f.svg", width=needed).is_file()
+    with pytest.raises(ConfigurationError, match=f"give --width {needed} or more"):
+        draw(name, "g.svg", width=needed - 1)
+
+
 def test_figure__wrong_ending_and_existing_file_are_refused(draw, tmp_path):
     with pytest.raises(ConfigurationError, match=r"\.svg, \.png, \.pdf"):
         draw("roc", "f.gif")

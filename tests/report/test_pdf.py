@@ -2,11 +2,24 @@
 
 import os
 import re
+import time
+from pathlib import Path
 
 import pytest
 
 from trastuz_ml.errors import ConfigurationError, OutputExistsError
 from trastuz_ml.report.pdf import print_page, require_browser
+
+
+def alive(process):
+    """Return whether a process runs; one that has ended and that nobody has asked for does not."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the browsers of these tests are shell scripts")
 
@@ -30,10 +43,10 @@ def printing(tmp_path, monkeypatch):
 
 @posix
 def test_print_page__is_whole_and_replaces_only_if_told(printing, tmp_path):
-    assert printing("printf %%PDF-1 > $out").read_bytes() == b"%PDF-1"
+    assert printing("printf '%%PDF-1 %%%%EOF' > $out").read_bytes() == b"%PDF-1 %%EOF"
     with pytest.raises(OutputExistsError):
-        printing("printf %%PDF-2 > $out")
-    assert printing("printf %%PDF-2 > $out", force=True).read_bytes() == b"%PDF-2"
+        printing("printf '%%PDF-2 %%%%EOF' > $out")
+    assert printing("printf '%%PDF-2 %%%%EOF' > $out", force=True).read_bytes() == b"%PDF-2 %%EOF"
 
 
 @posix
@@ -43,6 +56,7 @@ def test_print_page__is_whole_and_replaces_only_if_told(printing, tmp_path):
         ("echo why >&2; echo 'ERROR:dbus/bus.cc: no bus' >&2", "It said: why"),
         ("exit 7", "It said nothing, and ended with 7."),
         ("printf html > $out", "wrote no PDF"),
+        ("printf '%%PDF-1.4 and no more room' > $out", "wrote no PDF"),
         ("exec sleep 20", "ended after 0 seconds"),
     ],
 )
@@ -50,6 +64,23 @@ def test_print_page__a_browser_that_fails_says_why_and_leaves_nothing(does, said
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         printing(does, patience=0.3 if "sleep" in does else 60)
     assert {path.name for path in tmp_path.iterdir()} == {"browser", "page.html"}
+
+
+@posix
+@pytest.mark.parametrize("stays", ["wait", "printf '%%PDF-1 %%%%EOF' > $out"])
+def test_print_page__no_process_of_the_browser_outlives_it(stays, printing, tmp_path):
+    # It holds the browser's standard error open: a pipe would be waited for until it ends.
+    left = f"sleep 60 & echo $! > {tmp_path}/left; {stays}"
+    if stays == "wait":
+        with pytest.raises(ConfigurationError, match="ended after"):
+            printing(left, patience=2)
+    else:
+        printing(left)
+    process = int((tmp_path / "left").read_text())
+    until = time.monotonic() + 20
+    while alive(process):
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_require_browser__a_program_that_is_not_there_is_named(monkeypatch):

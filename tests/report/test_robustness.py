@@ -75,7 +75,7 @@ def test_page__has_a_section_for_each_table_that_has_rows(rich: Run, make, pseud
         assert f'href="#r1-{part}-part"' in page
         assert f"{part}-part" not in plain
     assert "observed 0.71" in page
-    assert "chance was not tested" in plain
+    assert "Chance was not tested" in plain
 
 
 def test_figures__of_evidence_have_one_panel_a_model_or_test(section: dict) -> None:

@@ -12,16 +12,27 @@ import pytest
 from report.gene_runs import with_genes
 from trastuz_ml import schema
 from trastuz_ml.errors import EvidenceError
+from trastuz_ml.report.baseline_shared import without_small_levels
 from trastuz_ml.report.content import content_of
 from trastuz_ml.report.formats import write_report
 from trastuz_ml.report.held_back import HELD, HELD_SENTENCE, SMALL
 from trastuz_ml.report.html import render
 from trastuz_ml.report.markdown import markdown
 from trastuz_ml.report.shape import require_shape
-from trastuz_ml.report.share import shared_section
+from trastuz_ml.report.share import _silenced, shared_section
 
 COUNTS = {"carriers", "carriers_responding", "covered", "count", "responders"}
-RATIOS = ("odds_ratio", "low", "high", "p", "q", "adjusted_odds_ratio", "adjusted_p")
+RATIOS = (
+    "odds_ratio",
+    "low",
+    "high",
+    "p",
+    "q",
+    "adjusted_odds_ratio",
+    "adjusted_p",
+    "selected",
+    "false_selections",
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +193,102 @@ def test_share__a_class_of_fewer_than_five_is_refused(make, pseudonyms):
     few = {**section, "facts": {**section["facts"], "responders": SMALL - 1}}
     with pytest.raises(EvidenceError, match="leave out --share"):
         shared_section(few, ())
+
+
+def cells_of(run, gene):
+    """Count a gene's four cells and those not covered, from the matrix itself."""
+    response = run.patients.dropna(subset=["response"]).set_index("patient")["response"]
+    place = list(run.matrix.genes).index(gene)
+    values = run.matrix.rows(list(response.index)).dense()[:, place]
+    carried, unknown, responds = values > 0, pd.isna(values), response.to_numpy() == 1
+    intact = ~carried & ~unknown
+    return [int((state & side).sum()) for state in (carried, intact) for side in (responds, ~responds)], int(
+        unknown.sum()
+    )
+
+
+def test_share__no_list_of_genes_holds_one_that_few_carry_unless_it_is_watched(shared, run, pseudonyms):
+    section, before = shared["runs"][0], content_of([run], pseudonyms(run))["runs"][0]
+    models = [*section["leading"], *section["genes"]["stability"]]
+    listed = {row["feature"] for model in models for row in model["features"] if row["block"] == "gene"}
+    listed |= {row["gene"] for row in section["genes"]["associations"]["rows"] if not row["watched"]}
+    listed |= {gene["gene"] for gene in section["overview"]["genes"] if not gene["watched"]}
+    listed |= {gene for row in section["genes"]["sets"] for gene in row["in_model"].split(", ") if gene}
+    for gene in listed:
+        cells, unknown = cells_of(run, gene)
+        assert min(cells) >= SMALL
+        assert unknown == 0 or unknown >= SMALL
+    assert len(section["genes"]["associations"]["rows"]) < len(before["genes"]["associations"]["rows"])
+    features = [len(model["features"]) for model in models]
+    assert sum(features) < sum(len(m["features"]) for m in [*before["leading"], *before["genes"]["stability"]])
+    assert sum(features) > 0
+
+
+def test_share__what_is_held_back_of_table_1_is_not_the_rest_of_a_group(shared):
+    hidden = 0
+    for variable in shared["runs"][0]["baseline"]["variables"]:
+        if variable["kind"] != "levels":
+            continue
+        for place, group in enumerate(shared["runs"][0]["baseline"]["groups"]):
+            counts = [row["cells"][place]["count"] for row in variable["rows"]]
+            if HELD in counts:
+                left = group["patients"] - sum(count for count in counts if count != HELD)
+                assert left >= SMALL
+                hidden += 1
+    assert hidden
+
+
+@pytest.mark.parametrize("counts", [((40, 98), (1, 2), (0, 5), (1, 15)), ((20, 20), (4, 30), (6, 30), (12, 40))])
+def test_table_1__levels_next_in_size_go_until_five_are_missing(counts):
+    rows = [
+        {"level": str(at), "cells": [{"count": n, "share": 0.1} for n in (first, second, first + second)]}
+        for at, (first, second) in enumerate(counts)
+    ]
+    groups = [{"name": "a", "patients": sum(first for first, _ in counts)}]
+    table = {"groups": groups, "variables": [{"name": "x", "kind": "levels", "difference": 0.1, "rows": rows}]}
+    after = [row["cells"][0]["count"] for row in without_small_levels(table)["variables"][0]["rows"]]
+    left = groups[0]["patients"] - sum(count for count in after if count != HELD)
+    assert after.count(HELD) >= 2
+    assert left >= SMALL
+
+
+def test_share__groups_of_predictions_held_back_are_not_the_rest_of_few(shared):
+    section = shared["runs"][0]
+    facts, rows = section["facts"], pd.DataFrame(section["calibration"])
+    held = 0
+    for _, groups in rows.groupby("model"):
+        shown = groups.dropna(subset=["observed"])
+        if len(shown) < len(groups):
+            responding = (shown["observed"] * shown["patients"]).sum()
+            assert len(shown) == 0 or facts["responders"] - responding > SMALL - 0.1
+            others = facts["patients"] - facts["responders"] - (shown["patients"].sum() - responding)
+            assert len(shown) == 0 or others > SMALL - 0.1
+            held += 1
+    assert held
+
+
+def test_share__no_threshold_tells_of_few_who_would_be_treated(shared, run, pseudonyms):
+    def treated(row):
+        rows = run.out_of_fold[run.out_of_fold["model"] == row["model"]]
+        called = rows[rows["probability"] >= row["threshold"]]
+        repeats = rows["repeat"].nunique()
+        return tuple(called["response"].eq(side).sum() / repeats for side in (1, 0))
+
+    before, after = content_of([run], pseudonyms(run))["runs"][0], shared["runs"][0]
+    for row in before["decisions"]:
+        assert (row["responders_treated"], row["others_treated"]) == pytest.approx(treated(row), abs=1e-4)
+    responders, patients = after["facts"]["responders"], after["facts"]["patients"]
+    assert 0 < len(after["decisions"]) < len(before["decisions"])
+    for row in after["decisions"]:
+        responding, others = treated(row)
+        cells = (responding, others, responders - responding, patients - responders - others)
+        assert responding + others in (0, patients) or min(cells) >= SMALL
+        assert not any("treated" in name for name in row)
+
+
+@pytest.mark.parametrize(("falling", "held"), [(0.97, True), (0.03, True), (1.0, False), (0.5, False)])
+def test_share__how_many_predictions_fall_is_no_count_of_few(falling, held):
+    row = {"model": "m", "direction": "silenced", "patients": 120, "change": -0.1, "falling": falling}
+    after = _silenced({"gene": "A", "rows": [row], "still": [], "dots": []})["rows"][0]
+    assert (after["falling"] == HELD) is held
+    assert after["change"] == -0.1

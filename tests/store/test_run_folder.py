@@ -49,6 +49,13 @@ NOT_ALWAYS = {
 FEATURES = [
     {"name": "Größe", "block": "covariate", "kind": "number", "levels": ["T1", "T2"], "counts": []},
     {"name": "burden", "block": "burden", "kind": "number", "levels": [], "counts": ["TP53"]},
+    {"name": "Hormon", "block": "covariate", "kind": "category", "levels": ["NEG", "POS"], "counts": []},
+]
+COEFFICIENTS = [
+    ("l2", "", "intercept", "intercept", "", -0.5, np.nan, np.nan),
+    ("l2", "TP53", "gene", "gene", "", 0.7, 0.5, 1.0),
+    ("l2", "burden", "burden", "number", "", 0.1, 2.0, 1.5),
+    ("l2", "Hormon", "covariate", "category", "POS", 0.1, 0.4, 1.0),
 ]
 PLAN = {"kind": "leave-pair-out", "patients": ["P1", "ä"], "scored": [[[0, 1]]]}
 
@@ -68,11 +75,15 @@ def run() -> Run:
     )  # fmt: skip
     tables = {name: some_rows(table) for name, table in TABLES.items()}
     tables["out_of_fold"]["model"] = ["chosen", "prevalence"]
+    tables["coefficients"] = schema.conform(
+        pd.DataFrame(COEFFICIENTS, columns=schema.COEFFICIENTS.names), schema.COEFFICIENTS
+    )
     patients = pd.DataFrame({"patient": ["P1", "P2"], "response": [1, 0]})
     # A third and the smallest number do not survive a text or a rounding.
     inputs = pd.DataFrame(
-        {"patient": ["P1", "P2"], "Größe": np.float32([1 / 3, np.nan]), "burden": np.float32([1e-45, 3e38])}
-    )
+        {"patient": ["P1", "P2"], "Größe": np.float32([1 / 3, np.nan]), "burden": np.float32([1e-45, 3e38]),
+         "Hormon": np.float32([0, 1])}
+    )  # fmt: skip
     return Run(
         "demo", True, {"seed": 1}, {"sources": []}, patients, matrix, **tables, plan=PLAN, features=FEATURES,
         inputs=inputs,
@@ -163,6 +174,66 @@ def test_run__a_damaged_file_is_refused(run, tmp_path, name):
     path = tmp_path / "demo" / name
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError, match="demo"):
+        Run.load(tmp_path / "demo")
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "said"),
+    [
+        (0, "coefficient", np.nan, "a coefficient that is missing or infinite"),
+        (1, "coefficient", np.inf, "a coefficient that is missing or infinite"),
+        (1, "center", np.nan, "a center that is missing or infinite"),
+        (2, "scale", np.inf, "a scale that is missing or infinite"),
+        (2, "scale", 0.0, "a scale that is not above 0"),
+        (1, "feature", "GATA3", "the gene 'GATA3', which the run does not know"),
+        (2, "feature", "age", "the number 'age', which the run does not know"),
+        (2, "kind", "category", "the category 'burden', which the run does not know"),
+        (3, "level", "LOW", "the category 'Hormon', which the run does not know"),
+    ],
+)
+def test_run__coefficients_that_compute_nothing_are_refused(run, tmp_path, row, column, value, said):
+    run.coefficients.loc[row, column] = value
+    run.save(tmp_path / "demo")
+    with pytest.raises(InputError, match=f"demo is damaged: coefficients.parquet holds {said}. Train again"):
+        Run.load(tmp_path / "demo")
+
+
+@pytest.mark.parametrize("content", [{}, [1], [{"name": "age"}], [FEATURES[0] | {"levels": "T1"}], "age", None])
+def test_run__features_that_are_no_list_of_features_are_refused(run, tmp_path, content):
+    run.save(tmp_path / "demo")
+    (tmp_path / "demo/features.json").write_text(json.dumps(content))
+    with pytest.raises(
+        InputError, match=r"demo is damaged: features\.json does not hold a list of .* Train again"
+    ):
+        Run.load(tmp_path / "demo")
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("patients", "patient"), ("patients", "response"), ("inputs", "patient")]
+)
+def test_run__a_table_without_its_patients_is_refused(run, tmp_path, name, column):
+    run.save(tmp_path / "demo")
+    path = tmp_path / f"demo/{name}.parquet"
+    pd.read_parquet(path).drop(columns=column).to_parquet(path, index=False)
+    with pytest.raises(InputError, match=rf"demo is damaged: {name}\.parquet has no column {column}. Train again"):
+        Run.load(tmp_path / "demo")
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("run", {"name": 7}, "the name in run.json is not a text"),
+        ("run", {"name": None}, "the name in run.json is not a text"),
+        ("run", {"configuration": [1]}, "the configuration in run.json is not a mapping"),
+        ("run", {"provenance": "x"}, "the provenance in run.json is not a mapping"),
+        ("plan", [1], "plan.json does not hold a mapping"),
+    ],
+)
+def test_run__what_a_run_says_of_itself_has_its_kind(run, tmp_path, name, changed, said):
+    run.save(tmp_path / "demo")
+    path = tmp_path / f"demo/{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed if name == "run" else changed))
+    with pytest.raises(InputError, match=f"demo is damaged: {said}. Train again"):
         Run.load(tmp_path / "demo")
 
 

@@ -30,14 +30,14 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Write one report that compares the models of one or more runs."""
-    from trastuz_ml.experiment.outputs import require_file, require_folder
+    from trastuz_ml.experiment.outputs import require_file, require_folder, require_outside
     from trastuz_ml.files import require_free
 
     if form == "tables":
         require_free(out, force=force)
         require_folder(out.parent)
     else:
-        require_file(out, force=force)
+        require_file(out, force=force, inputs=runs)
     printed = _printable(out, form, force=force) if pdf else None
     with progress(quiet=as_json) as tell:
         tell("reading the runs", 0, 1)
@@ -45,6 +45,8 @@ def compare(
         from trastuz_ml.report.pdf import print_page
 
         loaded, names = _loaded(runs)
+        folders = [run.folder for run in loaded if run.folder]
+        require_outside(out, read=folders, allowed=["report.html"])
         tell("writing the report", 0, 1)
         written = write_report(loaded, out, names=names, form=form, share=share, force=force)
         if printed:

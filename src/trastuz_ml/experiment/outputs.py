@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from trastuz_ml.errors import ConfigurationError, OutputExistsError
@@ -29,7 +29,7 @@ def require_file(
     Raises
     ------
     OutputExistsError
-        If it is there and ``force`` is false, or it is a folder or an input.
+        If it is there and ``force`` is false, or it is a folder, an input, a device or a pipe.
     ConfigurationError
         If the ending is another one, or its folder cannot be made or written to.
     """
@@ -43,6 +43,32 @@ def require_file(
         raise OutputExistsError(f"{output} is a file that is read: give the output another name.")
     require_free(output, force=force)
     require_folder(output.parent)
+
+
+def require_outside(output: Path, *, read: Iterable[Path], allowed: Sequence[str] = ()) -> None:
+    """Refuse an output that would replace something in a folder that is read, not even with ``force``.
+
+    Parameters
+    ----------
+    output : Path
+        The file or folder to be written.
+    read : iterable of Path
+        Folders of which everything counts as read.
+    allowed : sequence of str
+        Names of files in these folders that may be written nevertheless.
+
+    Raises
+    ------
+    OutputExistsError
+        If it lies in one of them or around one of them.
+    """
+    written = output.resolve()
+    for folder in read:
+        whole = folder.resolve()
+        if written in [whole / name for name in allowed]:
+            continue
+        if written == whole or whole in written.parents or written in whole.parents:
+            raise OutputExistsError(f"{output}: {folder} is read and stays as it is: give --out another place.")
 
 
 def require_folder(folder: Path) -> None:

@@ -148,7 +148,8 @@ def certificate_of(gene: str, evidence: Evidence, *, model: str | None = None) -
         _who_carries_it(row),
         *_association(row, evidence.tested, evidence.watched),
         *_what_could_be_shown(row),
-        *_contribution_sentences(models),
+        # That no carrier is moved says nothing where there is none.
+        *(_contribution_sentences(models) if row["carriers"] else []),
         *silencing_sentences(silenced),
         *_selection(row),
         *_alike(row),

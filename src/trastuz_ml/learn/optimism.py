@@ -161,7 +161,11 @@ def _what_was_picked(name: str, tried: int) -> str:
         picked = f"the best of {tried} settings"
     else:
         return "The patients were left out, and there was one setting only: nothing was picked by its score."
-    return f"The patients were left out, but {picked} is reported because of what these same patients said."
+    return (
+        f"The patients were left out, but {picked} by log loss is reported because of what these same patients "
+        "said. These are the inner folds, once: where they are fewer, models learn from fewer patients, and it "
+        "can come out lower than the nested one."
+    )
 
 
 def _nested(scores: pd.DataFrame) -> Iterator[_Row]:

@@ -187,12 +187,16 @@ def _watched_highlight(row: Row) -> dict[str, str]:
     if row["status"]:
         reason = row["status"].partition(":")[0]
         return {"label": f"{row['gene']} mutated", "value": value, "detail": reason}
-    ends = span(row["low"], row["high"])
     judged = f"{row['judged']}; " if row.get("judged") else ""
+    # The verdict goes by the adjusted odds ratio: beside it the unadjusted one would seem to contradict it.
+    adjusted = row.get("adjusted_odds_ratio") is not None
+    kind = "adjusted_" if adjusted else ""
+    ends = span(row[f"{kind}low"], row[f"{kind}high"])
     return {
         "label": f"{row['gene']} mutated",
         "value": value,
-        "detail": f"{judged}odds ratio {number(row['odds_ratio'])}{f' ({ends})' if ends else ''}",
+        "detail": f"{judged}{'adjusted ' if adjusted else ''}odds ratio {number(row[f'{kind}odds_ratio'])}"
+        f"{f' ({ends})' if ends else ''}",
     }
 
 

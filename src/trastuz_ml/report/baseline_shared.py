@@ -12,9 +12,9 @@ Content = dict[str, Any]
 def without_small_levels(baseline: Content) -> Content:
     """Return Table 1 without counts under five.
 
-    A level with a small cell is held back in all groups, and the level next in size with it where it is the only
-    one: the groups' sizes are known, and one missing number is their difference. Medians of fewer than five are
-    held back, too.
+    A level with a small cell is held back in all groups, and levels next in size with it until there are two, and
+    five patients or more among them in each group: the groups' sizes are known, and what is missing is their
+    difference. Medians of fewer than five are held back, too.
 
     Examples
     --------
@@ -31,11 +31,17 @@ def without_small_levels(baseline: Content) -> Content:
 def _variable(variable: Content) -> Content:
     counted = [place for place, row in enumerate(variable["rows"]) if _is_counted(row)]
     hidden = {place for place in counted if _is_few(variable["rows"][place])}
-    if len(hidden) == 1 and len(counted) > 1:
+    while hidden and len(hidden) < len(counted) and _tell_of_few(variable["rows"], hidden):
         others = [place for place in counted if place not in hidden]
         hidden.add(min(others, key=lambda place: variable["rows"][place]["cells"][-1]["count"]))
     rows = [_held(row) if place in hidden else row for place, row in enumerate(variable["rows"])]
     return {**variable, "difference": HELD if hidden else variable["difference"], "rows": rows}
+
+
+def _tell_of_few(rows: list[Content], hidden: set[int]) -> bool:
+    """Return whether the rows to be held back are one alone, or hold few patients of some group in all."""
+    groups = zip(*([cell["count"] for cell in rows[place]["cells"]] for place in hidden), strict=True)
+    return len(hidden) == 1 or any(sum(counts) < SMALL for counts in groups)
 
 
 def _is_counted(row: Content) -> bool:

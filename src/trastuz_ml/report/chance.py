@@ -8,7 +8,7 @@ import pandas as pd
 
 from trastuz_ml.learn.chance import BEST
 from trastuz_ml.learn.permutation import GENES, RESPONSES
-from trastuz_ml.report.answer import CHOSEN, CLINICAL, SAME_LEARNER, Row
+from trastuz_ml.report.answer import CHOSEN, CLINICAL, DIGITS, SAME_LEARNER, Row
 from trastuz_ml.report.plain import records
 from trastuz_ml.wording import count, number, p_value
 
@@ -44,9 +44,11 @@ def chance_sentences(chance: pd.DataFrame) -> list[str]:
             f"{number(whole['observed'])}; responses permuted and everything refitted: {whole['method']})."
         ]
     if added is not None:
+        gain = number(added["observed"], DIGITS, signed=True)
         said.append(
-            f"What genes add: {_p(added)} for “{added['model']}” ({number(added['observed'], signed=True)} over "
-            f"{CLINICAL}; gene block permuted and everything refitted: {added['method']})."
+            f"What genes add: {_p(added)} for “{added['model']}” ({gain} "
+            f"over {CLINICAL} on the folds of the permutations; gene block permuted and everything refitted: "
+            f"{added['method']})."
         )
     return said
 

@@ -17,7 +17,7 @@ from trastuz_ml.report.baseline import baseline_content
 from trastuz_ml.report.bench import bench_content
 from trastuz_ml.report.certificates import certificates_of
 from trastuz_ml.report.chance import chance_content, chance_sentences
-from trastuz_ml.report.curves import calibration_groups, mean_roc
+from trastuz_ml.report.curves import calibration_groups, mean_roc, with_treated
 from trastuz_ml.report.flow import flow_content
 from trastuz_ml.report.gene_evidence import genes_content
 from trastuz_ml.report.genes import carriers_content, leading_content, overview_content, watched_content
@@ -139,7 +139,7 @@ def _models(run: Run, hidden: Pseudonyms) -> dict[str, Any]:
         "matrix": matrix_content(run.out_of_fold),
         "chance": chance_content(run.permuted, run.chance),
         "strata": strata_content(run.stratum_scores),
-        "decisions": records(run.decisions.round(4)),
+        "decisions": records(with_treated(run.decisions, run.out_of_fold).round(4)),
         "learning": learning_content(run.learning_curve),
         "optimism": optimism_content(run.optimism),
         "influence": influence_content(run.influence, hidden),

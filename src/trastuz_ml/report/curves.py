@@ -120,3 +120,29 @@ def _quantile_group(probability: npt.NDArray[np.float64], patients: int) -> npt.
 
 def _no_rows(*columns: str) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="float64") for name in columns})
+
+
+def with_treated(decisions: pd.DataFrame, out_of_fold: pd.DataFrame) -> pd.DataFrame:
+    """Return decision curves with how many would be treated at each threshold, the mean over repeats.
+
+    Parameters
+    ----------
+    decisions : pandas.DataFrame
+        As declared in :data:`trastuz_ml.schema.DECISIONS`.
+    out_of_fold : pandas.DataFrame
+        As declared in :data:`trastuz_ml.schema.OUT_OF_FOLD`: the predictions that the curves are made of.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``responders_treated`` and ``others_treated``: patients at the threshold or above.
+    """
+    counts = np.zeros((len(decisions), 2))
+    for model, rows in out_of_fold.groupby("model", sort=False):
+        own = (decisions["model"] == model).to_numpy()
+        thresholds = decisions.loc[own, "threshold"].to_numpy(dtype=float)
+        for place, response in enumerate((1, 0)):
+            found = np.sort(rows.loc[rows["response"] == response, "probability"].to_numpy(dtype=float))
+            below = np.searchsorted(found, thresholds, side="left")
+            counts[own, place] = (len(found) - below) / rows["repeat"].nunique()
+    return decisions.assign(responders_treated=counts[:, 0], others_treated=counts[:, 1])

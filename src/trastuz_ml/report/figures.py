@@ -14,6 +14,7 @@ from trastuz_ml.report.canvas import ACCENT, FAINT, INK, MUTED, NEUTRAL, SMALL, 
 from trastuz_ml.wording import number, span
 
 _EDGE = 4.0  # pixels between a mark and its label
+_LEAST = 60.0  # pixels that a drawing has between its margins, however narrow it is asked for
 _PANEL = 200.0
 _ROW = 21.0  # pixels a gene in the overview
 _FIRST = "chosen"
@@ -27,7 +28,7 @@ def forest(scores: pd.DataFrame, *, width: float = 640.0, key: str = "forest") -
     scores : pandas.DataFrame
         ``model``, ``estimate``, ``low``, ``high``; a missing end means that there is no interval.
     width : float
-        In pixels at natural size.
+        In pixels at natural size; wider where names would leave no room for the drawing.
     key : str
         Prefix of the ids in the SVG.
 
@@ -37,10 +38,9 @@ def forest(scores: pd.DataFrame, *, width: float = 640.0, key: str = "forest") -
         SVG; a model without an interval has a hollow mark and the words "no interval".
     """
     rows = scores.dropna(subset=["estimate"]).reset_index(drop=True)
-    row_height = 26.0
-    axes = sheet(
-        width, row_height * len(rows) + 52, left=_room_for(rows["model"], 24) + 6, right=150, top=26, bottom=26
-    )
+    row_height, left, right = 26.0, _room_for(rows["model"], 24) + 6, 150.0
+    wide = max(width, left + _LEAST + right)
+    axes = sheet(wide, row_height * len(rows) + 52, left=left, right=right, top=26, bottom=26)
     ends = rows[["estimate", "low", "high"]].to_numpy(dtype=float)
     low, high = min(0.4, np.nanmin(ends, initial=0.5)), max(0.8, np.nanmax(ends, initial=0.5))
     axes.set(xlim=(np.floor(low * 10) / 10, np.ceil(high * 10) / 10), ylim=(len(rows) - 0.5, -0.5))
@@ -165,7 +165,7 @@ def calibration(groups: pd.DataFrame, *, key: str = "calibration") -> str:
     """
     axes = _unit_panel("predicted probability", "share responding")
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1, linestyle=(0, (4, 3)), zorder=1)
-    groups = groups.dropna(subset=["observed"])
+    model, groups = groups["model"].iloc[0], groups.dropna(subset=["observed"])
     axes.vlines(
         groups["predicted"], groups["low"], groups["high"], color=ACCENT, lw=1.4, alpha=0.75, clip_on=False
     )
@@ -174,7 +174,7 @@ def calibration(groups: pd.DataFrame, *, key: str = "calibration") -> str:
         f"predicted {number(g.predicted)}, observed {number(g.observed)} ({span(g.low, g.high)})"
         for g in groups.itertuples()
     )
-    return svg(axes, key=key, title=f"Calibration of {groups['model'].iloc[0]}", alternative=f"Groups: {said}.")
+    return svg(axes, key=key, title=f"Calibration of {model}", alternative=f"Groups: {said or 'none shown'}.")
 
 
 def _unit_panel(x_name: str, y_name: str) -> Axes:
@@ -255,15 +255,16 @@ def overview(
     watched : frozenset of str
         Genes to set in bold.
     width : float
-        In pixels at natural size.
+        In pixels at natural size; wider where names would leave no room for the drawing.
     key : str
         Prefix of the ids in the SVG.
     """
     responders, n = int(response.sum()), len(response)
     gap = max(1.0, n * 0.012) if 0 < responders < n else 0.0
     letters = states.to_numpy(dtype=str)
-    left, wide = _room_for(pd.Series(states.index), 19) + 4, width
+    left = _room_for(pd.Series(states.index), 19) + 4
     right = max(76.0, 14 + 6.0 * max(len(_carried(row)) for row in letters))
+    wide = max(width, left + _LEAST + right)
     axes = sheet(wide, _ROW * len(states) + 76, left=left, right=right, top=34, bottom=42)
     axes.set(xlim=(0, n + gap), ylim=(len(states), 0))
     pixel = (n + gap) / (wide - left - right)  # patients a pixel

@@ -149,6 +149,8 @@ def _calibration_panels(section: Section, key: str) -> list[Panel]:
             figures.calibration(rows, key=f"{key}{place}"),
         )
         for place, (model, rows) in enumerate(groups.groupby("model", sort=False))
+        # Of a report to be sent, a small model may have no group that can be shown.
+        if rows["observed"].notna().any()
     ]
 
 

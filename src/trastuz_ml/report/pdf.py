@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from trastuz_ml.errors import ConfigurationError
 from trastuz_ml.files import require_free, whole_file
@@ -93,23 +96,49 @@ def print_page(page: Path, out: Path, *, force: bool = False, patience: float = 
             f"--print-to-pdf={partial.absolute()}", page.absolute().as_uri(),
         ]  # fmt: skip
         said = _said_by(command, patience)
-        # It ends with 0 even where it could not write.
-        if not partial.is_file() or not partial.read_bytes().startswith(b"%PDF"):
+        # It ends with 0 even where it could not write, and leaves what it could where there is no room.
+        if not partial.is_file() or not _is_whole(partial.read_bytes()):
             raise ConfigurationError(f"{browser} wrote no PDF of {page}. {said}")
     return out
 
 
+def _is_whole(pdf: bytes) -> bool:
+    """Return whether a file begins and ends as a PDF does."""
+    return pdf.startswith(b"%PDF-") and b"%%EOF" in pdf[-1024:]
+
+
 def _said_by(command: list[str], patience: float) -> str:
     """Run the browser, and return in a sentence what it said last."""
-    try:
-        done = subprocess.run(  # noqa: S603 - the program is found by name, the rest is ours
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=patience,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return f"It was ended after {patience:.0f} seconds."
-    except OSError as error:
-        return f"It cannot be run: {error}."
+    # A file, no pipe: a process that it leaves behind would keep a pipe open, and be waited for.
+    with tempfile.TemporaryFile() as heard:
+        try:
+            code = _ended(command, heard, patience)
+        except subprocess.TimeoutExpired:
+            return f"It was ended after {patience:.0f} seconds."
+        except OSError as error:
+            return f"It cannot be run: {error}."
+        heard.seek(0)
+        words = heard.read().decode("utf-8", errors="replace")
     # A machine without a desktop has no message bus, and says so in many lines that explain nothing.
-    lines = [_AT.sub("", line) for line in done.stderr.splitlines() if line.strip() and ":dbus/" not in line]
-    return f"It said: {lines[-1]}" if lines else f"It said nothing, and ended with {done.returncode}."
+    lines = [_AT.sub("", line) for line in words.splitlines() if line.strip() and ":dbus/" not in line]
+    return f"It said: {lines[-1]}" if lines else f"It said nothing, and ended with {code}."
+
+
+def _ended(command: list[str], heard: IO[bytes], patience: float) -> int:
+    """Run a program to its end, and return its exit code; nothing that it started outlives it.
+
+    A browser is many processes, and often a script that starts them: they are one group of their own, so that a
+    timeout or Ctrl-C ends all of them.
+    """
+    browser = subprocess.Popen(  # noqa: S603 - the program is found by name, the rest is ours
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=heard, start_new_session=True
+    )
+    try:
+        return browser.wait(timeout=patience)
+    finally:
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(browser.pid, signal.SIGKILL)
+        else:
+            browser.kill()
+        browser.wait()

@@ -10,12 +10,13 @@ from trastuz_ml.report.baseline_shared import without_small_levels
 from trastuz_ml.report.bench import empty_bench
 from trastuz_ml.report.held_back import HELD, SMALL
 from trastuz_ml.report.privacy import WITHHELD
+from trastuz_ml.schema import GENE
 
 Content = dict[str, Any]
 _NO_COUNTS = "text left out: it may hold a small count"
 _RATIOS = (
     "carriers_responding", "odds_ratio", "low", "high", "p", "q", "adjusted_odds_ratio", "adjusted_low",
-    "adjusted_high", "adjusted_p", "adjusted_q",
+    "adjusted_high", "adjusted_p", "adjusted_q", "selected", "false_selections",
 )  # fmt: skip
 NO_BENCH = (
     "Left out: this page is meant to be sent, and the bench holds the values of patients and, as centres of its "
@@ -30,8 +31,8 @@ def shared_section(section: Content, names: Iterable[str]) -> Content:
     Left out: patients, waterfalls, the bench with its coefficients (their centres are shares of carriers),
     influence, dots of single patients, columns of the oncoplot. Held back: counts under
     :data:`~trastuz_ml.report.held_back.SMALL`, and what would let them be computed back - odds ratios and p of a
-    gene with such a cell, the level next in size where one level alone is small, the share of a group of which so
-    few responded.
+    gene with such a cell, and that it leads; the levels and groups of predictions next in size where what is held
+    back is few in all; thresholds at which so few of a response would be treated, or would not.
 
     Parameters
     ----------
@@ -52,20 +53,21 @@ def shared_section(section: Content, names: Iterable[str]) -> Content:
             f"{section['name']}: {rarer} patients of one class of response; a report without counts under {SMALL} "
             "would say nothing. Send it only to those who may see the patients: leave out --share."
         )
-    small = _small_genes(section)
+    small, plain = _small_genes(section), _plain_genes(section)
     watched = [_association(row, facts) for row in section["watched"]]
     flow = _flow(section["flow"])
     shared = {
         **section,
         "facts": _facts(facts),
         "answer": _answer(section["answer"], watched, small) | {"left_out": flow["sentence"]},
-        "calibration": [_calibration(row) for row in section["calibration"]],
+        "calibration": _calibration(section["calibration"], facts),
+        "decisions": [_treated(row) for row in section["decisions"] if not _few_treated(row, facts)],
         "strata": [_strata(one) for one in section["strata"]],
         "influence": {"rows": [], "patients": facts["patients"], "notes": []},
-        "leading": [_leading(model) for model in section["leading"]],
+        "leading": [_leading(model, plain) for model in section["leading"]],
         "watched": watched,
-        "genes": _genes(section["genes"], small, facts),
-        "overview": _overview(section["overview"], facts),
+        "genes": _genes(section["genes"], small, plain, facts),
+        "overview": _overview(section["overview"], plain, facts),
         "findings": [_finding(row) for row in section["findings"]],
         "flow": flow,
         "baseline": without_small_levels(section["baseline"]),
@@ -152,12 +154,38 @@ def _answer(answer: Content, watched: list[Content], small: frozenset[str]) -> C
     return {**answer, "genes": [row["sentence"] for row in watched], "highlights": tiles}
 
 
-def _calibration(row: Content) -> Content:
-    """Return a group of predictions without its share where fewer than five, or all but so few, responded."""
-    responding = row["observed"] * row["patients"]
-    if min(responding, row["patients"] - responding) >= SMALL:
-        return row
-    return {**row, "observed": None, "low": None, "high": None, "patients": None}
+def _calibration(rows: list[Content], facts: Mapping[str, Any]) -> list[Content]:
+    """Return groups of predictions without the shares of those that tell of few.
+
+    A group of which fewer than five, or all but so few, responded is held back; and of each model the next ones in
+    size until five of each response are among them, because all of a model's groups together are known.
+    """
+    hidden: set[int] = set()
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = {
+            place: (row["observed"] * row["patients"], (1 - row["observed"]) * row["patients"])
+            for place, row in enumerate(rows)
+            if row["model"] == model
+        }
+        held = {place for place, cells in own.items() if min(cells) < SMALL}
+        while held and len(held) < len(own) and min(map(sum, zip(*(own[at] for at in held), strict=True))) < SMALL:
+            held.add(min(set(own) - held, key=lambda place: (min(own[place]), place)))
+        hidden |= held
+    none = {"observed": None, "low": None, "high": None, "patients": None}
+    return [row | none if place in hidden else row for place, row in enumerate(rows)]
+
+
+def _few_treated(row: Content, facts: Mapping[str, Any]) -> bool:
+    """Return whether a threshold tells of few: fewer than five of a response treated, or not, but not nobody."""
+    responding, others = row["responders_treated"], row["others_treated"]
+    cells = (responding, others, facts["responders"] - responding,
+             facts["patients"] - facts["responders"] - others)  # fmt: skip
+    return bool(0 < responding + others < facts["patients"] and min(cells) < SMALL)
+
+
+def _treated(row: Content) -> Content:
+    """Return a point of a decision curve without its counts."""
+    return {name: value for name, value in row.items() if not name.endswith("_treated")}
 
 
 def _strata(one: Content) -> Content:
@@ -184,57 +212,100 @@ def _strata(one: Content) -> Content:
     }
 
 
-def _carriers_held(row: Mapping[str, Any]) -> Content:
-    """Return a row about a feature; the mean over fewer than five carriers is theirs alone."""
-    if not is_small(row.get("carriers")):
-        return dict(row)
-    means = ("carriers", "when_mutated", "when_mutated_low", "when_mutated_high")
-    return {name: HELD if name in means and value is not None else value for name, value in row.items()}
+def _plain_genes(section: Content) -> frozenset[str]:
+    """Return the genes of whom nothing is small: all four cells are known, and hold five patients or more."""
+    facts, overview = section["facts"], section["overview"]
+    response = [patient["response"] for patient in overview["patients"]]
+    drawn = [
+        {
+            "gene": gene["gene"],
+            "covered": gene["covered"],
+            "carriers": gene["carriers"],
+            "carriers_responding": _both(gene["states"], response, "m"),
+            "responders": sum(response) - _both(gene["states"], response, "-"),
+        }
+        for gene in overview["genes"]
+    ]
+    rows = [*drawn, *section["watched"], *section["genes"]["associations"]["rows"]]
+    known = {row["gene"] for row in rows if row["carriers"]}
+    return frozenset(known - {row["gene"] for row in rows if _small_gene(row, facts)})
 
 
-def _leading(model: Content) -> Content:
-    return {**model, "features": [_carriers_held(row) for row in model["features"]]}
+def _both(states: str, response: list[int], state: str) -> int:
+    """Return how many patients in a state respond."""
+    return sum(1 for letter, responds in zip(states, response, strict=True) if letter == state and responds)
 
 
-def _genes(genes: Content, small: frozenset[str], facts: Mapping[str, Any]) -> Content:
+def _of_many(rows: list[Content], plain: frozenset[str]) -> list[Content]:
+    """Return the rows of features without genes that few carry: that one leads, and its numbers, tells who did."""
+    return [row for row in rows if row["block"] != GENE or row["feature"] in plain]
+
+
+def _leading(model: Content, plain: frozenset[str]) -> Content:
+    return {**model, "features": _of_many(model["features"], plain)}
+
+
+def _gene_set(row: Mapping[str, Any], plain: frozenset[str]) -> Content:
+    """Return the row of a gene set; the mean over fewer than five patients is theirs alone."""
+    moving = [gene.strip() for gene in (row["in_model"] or "").split(",") if gene.strip() in plain]
+    held = ("carriers", "when_mutated") if is_small(row["carriers"]) else ()
+    kept = {name: HELD if name in held and value is not None else value for name, value in row.items()}
+    return kept | {"in_model": ", ".join(moving)}
+
+
+def _genes(genes: Content, small: frozenset[str], plain: frozenset[str], facts: Mapping[str, Any]) -> Content:
     associations = genes["associations"]
+    silencing = [_silenced(one) for one in genes["silencing"] if one["gene"] not in small]
+    # How many predictions fall is also a sentence of the certificate.
+    few_fall = {one["gene"] for one in silencing if any(row["falling"] == HELD for row in one["rows"])}
     return {
         **genes,
-        "certificates": [
-            {**one, "why": HELD_BACK_GENE, "sentences": []} if one["gene"] in small else one
-            for one in genes["certificates"]
-        ],
+        "certificates": [_certificate(one, small, few_fall) for one in genes["certificates"]],
         "associations": {
             **associations,
-            "rows": [_association(row, facts) for row in associations["rows"]],
+            # Of a gene that few carry it tells who of them responded that it is among those with the smallest p.
+            "rows": [
+                _association(row, facts)
+                for row in associations["rows"]
+                if row["watched"] or not _small_gene(row, facts)
+            ],
             # A dot gives odds ratio and p: with the margins, its four cells.
             "drawn": 0,
             "dots": {name: [] for name in associations["dots"]},
         },
-        "stability": [
-            {**one, "features": [_carriers_held(row) for row in one["features"]]} for one in genes["stability"]
-        ],
-        "sets": [_carriers_held(row) for row in genes["sets"]],
-        "silencing": [_silenced(one) for one in genes["silencing"] if one["gene"] not in small],
+        "stability": [{**one, "features": _of_many(one["features"], plain)} for one in genes["stability"]],
+        "sets": [_gene_set(row, plain) for row in genes["sets"]],
+        "silencing": silencing,
         "patients": {**genes["patients"], "response": [], "features": [], "dependence": [], "waterfalls": []},
     }
 
 
+def _certificate(one: Content, small: frozenset[str], few_fall: set[str]) -> Content:
+    if one["gene"] in small:
+        return {**one, "why": HELD_BACK_GENE, "sentences": []}
+    if one["gene"] in few_fall:
+        return {**one, "sentences": [said for said in one["sentences"] if " falls in " not in said]}
+    return one
+
+
 def _silenced(gene: Content) -> Content:
+    """Return what silencing changes, without means over few and without counts of few whose prediction falls."""
     means = ("patients", "probability", "change", "low", "high", "falling", "log_odds_change")
-    rows = [
-        {name: HELD if name in means and value is not None else value for name, value in row.items()}
-        if is_small(row["patients"])
-        else row
-        for row in gene["rows"]
-    ]
+    rows = []
+    for row in gene["rows"]:
+        falling = round((row["falling"] or 0) * row["patients"])
+        few = is_small(falling) or is_small(row["patients"] - falling)
+        held = means if is_small(row["patients"]) else ("falling",) if few else ()
+        rows.append({k: HELD if k in held and value is not None else value for k, value in row.items()})
     return {**gene, "rows": rows, "dots": []}
 
 
-def _overview(overview: Content, facts: Content) -> Content:
-    """Return the genes of the oncoplot without their columns."""
+def _overview(overview: Content, plain: frozenset[str], facts: Content) -> Content:
+    """Return the genes of the oncoplot without columns, and without those that lead though few carry them."""
     genes = []
     for gene in overview["genes"]:
+        if not (gene["watched"] or gene["gene"] in plain):
+            continue
         uncovered = facts["patients"] - gene["covered"]
         covered = HELD if is_small(uncovered) else gene["covered"]
         genes.append({**gene, "carriers": _held(gene["carriers"]), "covered": covered, "states": ""})

@@ -19,6 +19,7 @@ from trastuz_ml import schema
 from trastuz_ml.errors import InputError
 from trastuz_ml.features.matrix import GeneMatrix
 from trastuz_ml.files import require_free
+from trastuz_ml.store.damage import damage_of
 
 FORMAT = 4
 # Settings that say where things are, not what was done.
@@ -205,7 +206,7 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
         Raises
         ------
         InputError
-            If there is no run there, or a table is missing or damaged.
+            If there is no run there, a table is missing or damaged, or the tables contradict each other.
         """
         path = Path(folder)
         if not (path / "run.json").is_file() and (Path("runs") / path / "run.json").is_file():
@@ -227,15 +228,19 @@ agreement, silenced, genes_by_chance : pandas.DataFrame
             plan, features = (
                 json.loads((path / f"{name}.json").read_text(encoding="utf-8")) for name in ("plan", "features")
             )
-            return cls(
+            run = cls(
                 about["name"], about["simulated"], about["configuration"], about["provenance"], patients,
                 GeneMatrix.load(path / "matrix.parquet"), **tables, plan=plan, features=features,
                 inputs=inputs, folder=path,
             )  # fmt: skip
+            damage = damage_of(run)
         except (OSError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"The run {path} is damaged: {error!r}. Train again.") from error
+        if damage:
+            raise InputError(f"The run {path} is damaged: {damage}. Train again.")
+        return run
 
 
 def asked_of(configuration: Mapping[str, Any]) -> dict[str, Any]:

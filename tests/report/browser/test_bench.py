@@ -158,7 +158,7 @@ def test_bench__nobody_has_no_mutation_median_numbers_and_the_most_frequent_leve
         elif feature.block != "gene":
             row[0, place] = np.median(known)
     for model in ("clinical-only", "l2-logistic:both"):
-        take(tab, model, "nobody: no gene mutated")
+        take(tab, model, "nobody: no gene mutated, all else typical")
         assert says(tab) == pytest.approx(case.models[model].probability(row)[0], abs=1e-9)
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from report.gene_runs import with_genes
+
 pytestmark = pytest.mark.browser
 IMG = '<img src=x onerror="window.hurt=1">'
 SCRIPT = "</script><script>window.hurt=2</script>"
@@ -69,3 +71,11 @@ def test_names__are_text_on_the_bench(see, hostile_page):
     bench.locator(".bench-search").fill(patient)
     assert patient in bench.get_by_role("status").first.inner_text()
     unhurt(tab)
+
+
+@pytest.mark.parametrize("share", [False, True], ids=["whole", "shared"])
+def test_names__that_are_long_keep_to_the_width_of_a_phone(share, see, page_of, make):
+    run = with_genes(make(genes=(IMG, SCRIPT), covariate=QUOTE, name="long", patients=160), SCRIPT)
+    tab = see(page_of(run, share=share), viewport={"width": 390, "height": 844})
+    assert SCRIPT in tab.locator("body").text_content()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390

@@ -267,7 +267,7 @@
   // The patient: picked from the list, or searched; Enter picks the only one left.
   function peopleOf(view, key, take) {
     const names = view.bench.patients.map((one) => one.patient);
-    const pick = make("select", { class: "bench-patient" }, ...options(["nobody: no gene mutated", ...names]));
+    const pick = make("select", { class: "bench-patient" }, ...options(["nobody: no gene mutated, all else typical", ...names]));
     const search = make("input", {
       class: "bench-search", type: "search", list: `${key}-bench-names`, autocomplete: "off",
     });
