@@ -94,8 +94,8 @@ def test_terminal__train_shows_folds_with_the_time_left_and_leaves_nothing(start
     assert HIDDEN in terminal.shown
     assert terminal.shown.rindex(SHOWN) > terminal.shown.rindex(HIDDEN)
     words = terminal.words()
-    assert re.search(r"nested cross-validation  ━.* of 120  0:0\d  (about|a few)[a-z0-9 ]+ left", words)
-    assert re.search(r"in all 0:0\d, (about|a few)[a-z0-9 ]+ left; then fitting on the whole cohort", words)
+    assert re.search(r"nested cross-validation  ━.* of 120  \d:\d\d  (about|a few)[a-z0-9 ]+ left", words)
+    assert re.search(r"in all \d:\d\d, (about|a few)[a-z0-9 ]+ left; then fitting on the whole cohort", words)
     assert terminal.left() == "1 warnings about the data: runs/small/findings.tsv"
     assert b"\x1b" not in terminal.out.read_bytes()
     assert b"small: 60 SIMULATED patients" in terminal.out.read_bytes()

@@ -81,8 +81,8 @@ def command(*words):
 
 
 def words_of(page):
-    """What a page says: its text, without styles and figures."""
-    bare = re.sub(r"<(style|svg).*?</\1>", " ", page, flags=re.DOTALL)
+    """What a page says: its text, without styles, scripts and figures."""
+    bare = re.sub(r"<(style|script|svg).*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", bare)).split())
 
 

@@ -90,7 +90,9 @@ def rows_of(**counts):
         ({"a": (20, 30), "b": (9, 9)}, set()),
         ({"a": (20, 30), "b": (2, 9)}, {"a", "b"}),
         ({"a": (20, 30), "b": (0, 9), "c": (6, 6)}, {"b", "c"}),
-        ({"a": (20, 30), "b": (1, 9), "c": (2, 6)}, {"b", "c"}),
+        # Three responders that are not of level a: their number would be a subtraction.
+        ({"a": (20, 30), "b": (1, 9), "c": (2, 6)}, {"a", "b", "c"}),
+        ({"a": (20, 30), "b": (1, 9), "c": (4, 6)}, {"b", "c"}),
     ],
 )
 def test_shared__no_level_can_be_computed_from_the_others(counts, held):

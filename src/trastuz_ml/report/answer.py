@@ -45,7 +45,7 @@ def answer_content(
     chance : sequence of str
         What permutations say, in sentences.
     exported : str
-        The model that was fitted on everybody and stored; empty where none was.
+        The model that was fitted on everybody and stored, and how it was picked; empty where none was.
 
     Returns
     -------

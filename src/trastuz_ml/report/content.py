@@ -11,7 +11,7 @@ from trastuz_ml.explain.certificate import Certificate
 from trastuz_ml.learn.folds import LEAVE_PAIR_OUT
 from trastuz_ml.learn.out_of_fold import in_pairs
 from trastuz_ml.report.across import across_content, plan_words
-from trastuz_ml.report.answer import NO_CALLS, answer_content, limits_content
+from trastuz_ml.report.answer import CHOSEN, NO_CALLS, answer_content, limits_content
 from trastuz_ml.report.bands import HOW, banded_curves
 from trastuz_ml.report.baseline import baseline_content
 from trastuz_ml.report.bench import bench_content
@@ -155,7 +155,7 @@ def _words(run: Run, section: Mapping[str, Any]) -> dict[str, Any]:
             **answer_content(
                 run.name, run.simulated, run.scores, run.comparisons, run.choices, section["watched"],
                 sequenced=section["sequenced"], chance=chance_sentences(run.chance),
-                exported=str(run.provenance.get("exported") or ""),
+                exported=_exported(run),
             ),
             "left_out": section["flow"]["sentence"],
             "again": section["provenance"]["command"],
@@ -165,6 +165,12 @@ def _words(run: Run, section: Mapping[str, Any]) -> dict[str, Any]:
             sequenced=section["sequenced"], kind=LEAVE_PAIR_OUT if section["pairs"] else plan,
         ),
     }  # fmt: skip
+
+
+def _exported(run: Run) -> str:
+    """Return the model that was stored, and that it was picked anew where the folds picked theirs."""
+    exported = str(run.provenance.get("exported") or "")
+    return f"{exported}, picked once more on everybody" if run.configuration.get("export") == CHOSEN else exported
 
 
 def _certificates(run: Run) -> list[Certificate]:
