@@ -27,13 +27,13 @@ class Terminal:
         import termios
 
         self.end, inner = pty.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         self.shown, self.out = b"", folder / "out"
         command = [sys.executable, "-c", "from trastuz_ml.cli.main import run; run()", *map(str, words)]
         with self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 command, cwd=folder, stdin=inner, stdout=out, stderr=inner, start_new_session=True,
-                env={**os.environ, "TERM": term},
+                env={**os.environ, "TERM": term, "COLUMNS": "80"},
             )  # fmt: skip
         os.close(inner)
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # What is over sooner is not worth a flicker.
 DELAY = 0.7
 _A_SECOND = 4
-_BAR = 24
+# Short enough for all the words of a line beside it in 80 columns.
+_BAR = 12
 _MOST_OVER = 8
 
 
